@@ -1,0 +1,1 @@
+//! ondeck: a full-screen terminal control panel for Docker.
