@@ -1,1 +1,2 @@
-fn main(){}
+//! The `ondeck` command.
+fn main() {}
