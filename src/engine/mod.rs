@@ -1,9 +1,54 @@
 //! The only code that speaks to Docker.
 //!
 //! Everything above gets the types of [`model`], which are free of any client library, and
-//! [`EngineError`], which says what happened, why, and what to do next.
+//! [`EngineError`], which says what happened, why, and what to do next. Actions go through bollard;
+//! what is listed or streamed is read by structures of our own, because engines from 20.10 to 29 and
+//! podman leave different fields out and typed clients refuse such answers.
 
+mod actions;
+mod dial;
+mod endpoint;
 mod error;
+mod http;
+mod listing;
 pub mod model;
+mod streams;
 
+use std::sync::Arc;
+
+pub use actions::{Prune, Pruned};
+pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
+pub use streams::LogAsk;
+
+/// What every call answers with.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// A connection to one engine; clones share its pool.
+#[derive(Clone)]
+pub struct Engine {
+    endpoint: Arc<Endpoint>,
+    http: http::Http,
+    /// For what is quick.
+    docker: bollard::Docker,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine({})", self.endpoint.address)
+    }
+}
+
+impl Engine {
+    /// A client of `endpoint`. Reads its certificates, but does not connect yet.
+    pub fn connect(endpoint: &Endpoint) -> Result<Self> {
+        let http = http::Http::new(endpoint)?;
+        let docker = http.bollard()?;
+        Ok(Self { endpoint: Arc::new(endpoint.clone()), http, docker })
+    }
+
+    /// Where it is connected to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}

@@ -1,0 +1,607 @@
+//! What one person is looking at, and how messages change it.
+//!
+//! [`App::update`] takes a [`Msg`] and answers with [`Effect`]s. It never waits, never touches Docker,
+//! the clock or the disk; `ui::run` does, and brings the answers back as messages.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use jiff::Timestamp;
+use nucleo_matcher::Matcher;
+use ratatui::layout::Size;
+use serde_json::Value;
+use tui_input::Input;
+
+use crate::config::{Chord, Config, CustomCommand, Symbols, Theme};
+use crate::engine::EngineError;
+use crate::engine::model::{Id, Inspection, Layer};
+use crate::fleet::{Link, Snapshot};
+use crate::tasks::{Job, TaskEvent, TaskId, Tasks};
+
+use super::action::{Action, Scope};
+use super::detail::{Detail, Loaded, Tab};
+use super::keymap::Keymap;
+use super::layout::{self, Areas};
+use super::list::ListState;
+use super::overlay::Overlay;
+use super::panes::logs::{LogAnswer, LogOrder};
+use super::view::{Cx, Target, Tone, View};
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has another size.
+    Resize(Size),
+    /// Docker changed.
+    Snapshot(Arc<Snapshot>),
+    /// A task went on.
+    Task(TaskEvent),
+    /// The log pane's reader has something.
+    Logs(LogAnswer),
+    /// The cursor rests: now what it is on may be loaded. The figure is the turn it was set for.
+    Rest(u64),
+    /// A container's inspection, for the turn it was asked in.
+    Inspected(u64, Result<Arc<Inspection>, EngineError>),
+    /// The inspection of something else.
+    Raw(u64, Result<Arc<Value>, EngineError>),
+    /// An image's layers.
+    Layers(u64, Result<Arc<Vec<Layer>>, EngineError>),
+    /// A container's processes.
+    Processes(u64, Result<Arc<(Vec<String>, Vec<Vec<String>>)>, EngineError>),
+    /// A notice has stood long enough.
+    NoticeOver(u64),
+    /// The processes shown are old.
+    ProcessesOld(u64),
+    /// Another host could not be switched to.
+    HostFailed(EngineError),
+    /// Something to tell in the last line.
+    Tell(Tone, String),
+    /// Someone outside wants the panel to end.
+    Terminate,
+    /// Time passed, so ages on screen may be wrong.
+    Tick,
+}
+
+/// Something to do outside.
+#[derive(Debug)]
+pub enum Effect {
+    /// Leave.
+    Quit,
+    /// Run a job as a task.
+    Run(Job),
+    /// Cancel a task.
+    Cancel(TaskId),
+    /// Bring a message back later.
+    After(Duration, Msg),
+    /// Do something for the log pane.
+    Logs(LogOrder),
+    /// Inspect a container; the figure comes back with the answer.
+    Inspect(u64, Id),
+    /// Inspect an image, network or volume.
+    InspectOther(u64, Target),
+    /// Read an image's layers.
+    Layers(u64, Id),
+    /// Read a container's processes.
+    Processes(u64, Id),
+    /// Put text on the clipboard of the person's own machine.
+    Copy(String),
+    /// These rows are on screen: read their statistics.
+    WantUsage(Vec<Id>),
+    /// Read statistics, or stop.
+    Stats(bool),
+    /// Measure disk use.
+    DiskUse,
+    /// Try to reach the engine now.
+    Reconnect,
+    /// Go to another host.
+    Host(String),
+    /// Draw everything again.
+    Redraw,
+    /// Stop, until the shell brings us back.
+    Suspend,
+    /// Run a command of the user's in the terminal itself, and come back.
+    Terminal(String),
+}
+
+/// Which pane has the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Focus {
+    /// The list.
+    #[default]
+    List,
+    /// The detail pane.
+    Detail,
+}
+
+/// Where typed letters go, when not to the key map.
+#[derive(Debug)]
+pub struct Typing {
+    /// The line.
+    pub input: Input,
+    /// What it said before, for Esc.
+    pub before: String,
+    /// The pane it belongs to.
+    pub focus: Focus,
+}
+
+/// What the last line says for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its text.
+    pub text: String,
+    /// How it is meant.
+    pub tone: Tone,
+}
+
+/// What a person brought along: config, keys, colours.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The config file.
+    pub config: Arc<Config>,
+    /// Keys.
+    pub keymap: Keymap,
+    /// Colours, fit for the terminal.
+    pub theme: Theme,
+    /// All themes there are, as fit for the terminal.
+    pub themes: Vec<Theme>,
+    /// Signs.
+    pub symbols: Symbols,
+    /// Contexts of the docker CLI: name and address.
+    pub hosts: Vec<(String, String)>,
+}
+
+/// The host's load as the header shows it: it moves when the load really did, so that a panel at rest
+/// rests.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ShownLoad {
+    /// Busy share of all processors.
+    pub cpu: f64,
+    /// Its course, newest last, in eighths.
+    pub course: Vec<u8>,
+    /// Memory in use.
+    pub memory: u64,
+}
+
+/// What one person is looking at.
+#[derive(Debug)]
+pub struct App {
+    /// What Docker is.
+    pub snap: Arc<Snapshot>,
+    /// The time of the last message.
+    pub now: Timestamp,
+    /// Size of the terminal.
+    pub size: Size,
+    /// The open view.
+    pub view: View,
+    /// Where Esc leads from this view.
+    pub came_from: Option<View>,
+    /// One list for each view.
+    pub lists: [ListState; View::ALL.len()],
+    /// Which pane has the keys.
+    pub focus: Focus,
+    /// Whether that pane has the whole screen.
+    pub zoomed: bool,
+    /// Share of the list in the width, in percent.
+    pub split: u16,
+    /// Whether stopped things are left out.
+    pub hide_stopped: bool,
+    /// Whether statistics are read.
+    pub stats: bool,
+    /// The detail pane.
+    pub detail: Detail,
+    /// What lies over the rest.
+    pub overlay: Option<Overlay>,
+    /// Where typed letters go.
+    pub typing: Option<Typing>,
+    /// This panel's tasks.
+    pub tasks: Tasks,
+    /// What the last line says.
+    pub notice: Option<Notice>,
+    /// The header's load.
+    pub load: ShownLoad,
+    /// What the person brought along.
+    pub settings: Settings,
+    /// The split is being dragged.
+    pub dragging: bool,
+    pub(super) notices: u64,
+    pub(super) wanted: Vec<Id>,
+    pub(super) matcher: Matcher,
+    pub(super) out: Vec<Effect>,
+}
+
+impl App {
+    /// A panel that has seen nothing yet.
+    pub fn new(settings: Settings, size: Size, now: Timestamp) -> Self {
+        let config = settings.config.clone();
+        let mut app = Self {
+            snap: Arc::default(),
+            now,
+            size,
+            view: View::Deck,
+            came_from: None,
+            lists: std::array::from_fn(|_| ListState::default()),
+            focus: Focus::List,
+            zoomed: false,
+            split: 44,
+            hide_stopped: false,
+            stats: config.stats,
+            detail: Detail::default(),
+            overlay: None,
+            typing: None,
+            tasks: Tasks::default(),
+            notice: None,
+            load: ShownLoad::default(),
+            settings,
+            dragging: false,
+            notices: 0,
+            wanted: Vec::new(),
+            matcher: Matcher::default(),
+            out: Vec::new(),
+        };
+        app.configure();
+        app
+    }
+
+    /// Takes a message in; answers with what is to be done outside.
+    pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Effect> {
+        self.now = now;
+        match msg {
+            Msg::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
+            Msg::Key(_) => {}
+            Msg::Mouse(mouse) => self.mouse(mouse),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Resize(size) => {
+                self.size = size;
+                self.settle();
+            }
+            Msg::Snapshot(snap) => self.snapshot(snap),
+            Msg::Task(event) => self.task(event),
+            Msg::Logs(answer) => self.log_answer(answer),
+            Msg::Rest(turn) if turn == self.detail.turn => self.load_detail(),
+            Msg::Inspected(turn, result) if turn == self.detail.turn => {
+                self.detail.inspection = loaded(result);
+                self.make_text();
+            }
+            Msg::Raw(turn, result) if turn == self.detail.turn => {
+                self.detail.raw = loaded(result);
+                self.make_text();
+            }
+            Msg::Layers(turn, result) if turn == self.detail.turn => {
+                self.detail.layers = loaded(result);
+                self.make_text();
+            }
+            Msg::Processes(turn, result) if turn == self.detail.turn => {
+                self.detail.processes = loaded(result);
+                self.make_text();
+                self.out.push(Effect::After(Duration::from_secs(3), Msg::ProcessesOld(turn)));
+            }
+            Msg::ProcessesOld(turn) if turn == self.detail.turn && self.shows_detail() => {
+                if let Some(Target::Container(id)) = &self.detail.target {
+                    self.out.push(Effect::Processes(turn, id.clone()));
+                }
+            }
+            // Answers to questions that nobody asks any more.
+            Msg::Rest(_)
+            | Msg::Inspected(..)
+            | Msg::Raw(..)
+            | Msg::Layers(..)
+            | Msg::Processes(..)
+            | Msg::ProcessesOld(_) => {}
+            Msg::NoticeOver(n) => {
+                if n == self.notices {
+                    self.notice = None;
+                }
+            }
+            Msg::HostFailed(error) => self.tell(Tone::Bad, error.to_string()),
+            Msg::Tell(tone, text) => self.tell(tone, text),
+            Msg::Terminate => self.out.push(Effect::Quit),
+            Msg::Tick => self.refresh(),
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// The open list.
+    pub fn list(&self) -> &ListState {
+        &self.lists[self.view.index()]
+    }
+
+    /// The open list, to be changed.
+    pub fn list_mut(&mut self) -> &mut ListState {
+        &mut self.lists[self.view.index()]
+    }
+
+    /// What rows and cells of the open view are made from.
+    pub fn cx(&self) -> Cx<'_> {
+        Cx {
+            snap: &self.snap,
+            tasks: &self.tasks,
+            now: self.now,
+            symbols: &self.settings.symbols,
+            folded: &self.list().folded,
+            hide_stopped: self.hide_stopped,
+        }
+    }
+
+    /// Where everything is on screen.
+    pub fn areas(&self) -> Areas {
+        layout::areas(self)
+    }
+
+    /// Whether the detail pane is on screen.
+    pub fn shows_detail(&self) -> bool {
+        self.areas().detail.is_some()
+    }
+
+    /// The container that a target stands for.
+    pub fn container(&self, target: &Target) -> Option<&Arc<crate::engine::model::Container>> {
+        match target {
+            Target::Container(id) => self.snap.containers.get(id),
+            _ => None,
+        }
+    }
+
+    /// All containers that a target stands for.
+    pub fn containers_of(&self, target: &Target) -> Vec<Arc<crate::engine::model::Container>> {
+        match target {
+            Target::Container(id) => self.snap.containers.get(id).cloned().into_iter().collect(),
+            Target::Stack(name) => self.snap.stack(name).map_or(Vec::new(), |s| s.containers().cloned().collect()),
+            Target::Service(stack, service) => {
+                let stack = self.snap.stack(stack);
+                let service = stack.and_then(|s| s.services.iter().find(|x| *x.name == **service));
+                service.map_or(Vec::new(), |s| s.containers.clone())
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Says something in the last line for a while.
+    pub fn tell(&mut self, tone: Tone, text: impl AsRef<str>) {
+        self.notices += 1;
+        self.notice = Some(Notice { text: crate::text::clean(text.as_ref()).into_owned(), tone });
+        let long = if tone == Tone::Bad { 12 } else { 5 };
+        self.out.push(Effect::After(Duration::from_secs(long), Msg::NoticeOver(self.notices)));
+    }
+
+    /// The scopes whose keys count, the most special first.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let mut scopes = Vec::new();
+        let target = if self.focus == Focus::Detail {
+            match self.detail.tab {
+                Some(Tab::Logs) => scopes.push(Scope::Logs),
+                Some(Tab::Stats) | None => {}
+                Some(_) => scopes.push(Scope::Text),
+            }
+            scopes.push(Scope::Detail);
+            self.detail.target.as_ref()
+        } else {
+            self.list().selected().map(|r| &r.target)
+        };
+        scopes.extend(target.and_then(scope_of));
+        if self.focus == Focus::List {
+            scopes.push(Scope::List);
+        }
+        scopes.push(Scope::Anywhere);
+        scopes
+    }
+
+    /// The user's own command of that number.
+    pub fn custom(&self, index: usize) -> Option<&CustomCommand> {
+        self.settings.config.commands.get(index)
+    }
+
+    fn key(&mut self, key: KeyEvent) {
+        if self.overlay.is_some() {
+            return self.overlay_key(key);
+        }
+        if self.typing.is_some() {
+            return self.typing_key(key);
+        }
+        let chord = Chord::of(key);
+        if let Some(action) = self.settings.keymap.lookup(&self.scopes(), chord).cloned() {
+            self.act(&action);
+        }
+    }
+
+    fn snapshot(&mut self, snap: Arc<Snapshot>) {
+        let first = matches!(self.snap.link, Link::Connecting) && !matches!(snap.link, Link::Connecting);
+        let was_down = matches!(self.snap.link, Link::Down { .. });
+        if self.snap.host != snap.host || self.snap.address != snap.address {
+            // Another host: nothing of the old one may stay selected or marked.
+            for list in &mut self.lists {
+                *list = ListState { sort: list.sort, ..ListState::default() };
+            }
+            self.detail.turn_to(None);
+        }
+        let back = was_down && matches!(snap.link, Link::Up);
+        self.snap = snap;
+        if back {
+            self.tell(Tone::Good, format!("{} is back", self.snap.host));
+        }
+        self.shown_load();
+        self.refresh();
+        if first || back {
+            self.load_detail();
+        }
+        self.follow_restarts();
+        self.make_text();
+    }
+
+    /// Takes the host's load over where it moved by more than a person cares for.
+    fn shown_load(&mut self) {
+        let Some(load) = self.snap.load.clone() else { return };
+        let shown = &mut self.load;
+        if (load.cpu - shown.cpu).abs() >= 4.0 || load.cpu < 1.0 && shown.cpu >= 1.0 {
+            shown.cpu = load.cpu;
+        }
+        if load.memory.abs_diff(shown.memory) > load.memory_total / 100 {
+            shown.memory = load.memory;
+        }
+        // Each sign is the mean of five seconds, newest last.
+        let newest: Vec<f64> = load.history.iter().rev().take(40).copied().collect();
+        let means = newest.chunks(5).map(|c| c.iter().sum::<f64>() / c.len() as f64);
+        let mut course: Vec<u8> = means.map(|m| (m / 12.5).clamp(0.0, 7.0) as u8).collect();
+        course.reverse();
+        shown.course = course;
+    }
+
+    /// Makes the open list anew, and turns the detail pane to its cursor.
+    pub fn refresh(&mut self) {
+        let index = self.view.index();
+        let mut list = std::mem::take(&mut self.lists[index]);
+        let folded = std::mem::take(&mut list.folded);
+        let cx = Cx {
+            snap: &self.snap,
+            tasks: &self.tasks,
+            now: self.now,
+            symbols: &self.settings.symbols,
+            folded: &folded,
+            hide_stopped: self.hide_stopped,
+        };
+        list.refresh(self.view.rows(), &cx, &mut self.matcher);
+        list.folded = folded;
+        self.lists[index] = list;
+        self.settle();
+    }
+
+    /// After the cursor, the view or the size changed: scrolls, and lets the detail pane follow.
+    pub fn settle(&mut self) {
+        let areas = self.areas();
+        let rows = areas.rows.height;
+        self.list_mut().scroll_into(usize::from(rows));
+        let list = self.list();
+        let shown = list.rows.iter().skip(list.offset).take(usize::from(rows));
+        let mut wanted: Vec<Id> =
+            shown.flat_map(|r| self.containers_of(&r.target)).filter(|c| c.state.is_up()).map(|c| c.id.clone()).collect();
+        if let Some(target) = &self.detail.target {
+            wanted.extend(self.containers_of(target).iter().filter(|c| c.state.is_up()).map(|c| c.id.clone()));
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        if wanted != self.wanted {
+            self.wanted.clone_from(&wanted);
+            self.out.push(Effect::WantUsage(wanted));
+        }
+        let on = self.list().selected().map(|r| r.target.clone());
+        // With the keys in the detail pane it stays on what it shows, even when that is gone from the list.
+        let stay = self.focus == Focus::Detail && self.detail.target.is_some();
+        if !stay && self.view != View::Deck && on != self.detail.target {
+            self.turn_detail(on);
+        }
+    }
+
+    /// Turns the detail pane to `target`; it is loaded once the cursor rests.
+    pub fn turn_detail(&mut self, target: Option<Target>) {
+        self.detail.turn_to(target);
+        self.make_text();
+        if self.detail.target.is_some() {
+            self.out.push(Effect::After(Duration::from_millis(80), Msg::Rest(self.detail.turn)));
+        } else {
+            self.close_logs();
+        }
+    }
+
+    fn task(&mut self, event: TaskEvent) {
+        let ended = match &event {
+            TaskEvent::Ended { id, .. } => Some(*id),
+            _ => None,
+        };
+        self.tasks.apply(event);
+        if let Some(task) = ended.and_then(|id| self.tasks.get(id)) {
+            let cell = super::views::activity::outcome(task);
+            let text = format!("{}: {}", task.title, cell.text);
+            self.tell(cell.tone, text);
+        }
+        if self.view == View::Activity {
+            self.refresh();
+            self.make_text();
+        }
+    }
+
+    /// Takes over from the config what can change while running.
+    fn configure(&mut self) {
+        let config = &self.settings.config;
+        self.split = config.layout.split.clamp(20, 80);
+        self.view = View::ALL.into_iter().find(|v| v.tab().1.eq_ignore_ascii_case(config.start_view.name())).unwrap_or(View::Deck);
+        self.detail.logs.configure(&config.logs);
+    }
+
+    /// Signs of environment that must not be shown.
+    pub fn is_secret(&self, name: &str) -> bool {
+        !self.detail.reveal && self.settings.config.is_secret(name)
+    }
+
+    /// Fields for the templates of the user's own commands.
+    pub fn fields(&self, target: &Target) -> BTreeMap<&'static str, String> {
+        let mut fields = BTreeMap::from([("host", self.snap.host.clone()), ("address", self.snap.address.clone())]);
+        let mut set = |key, value: &str| {
+            fields.insert(key, value.to_owned());
+        };
+        match target {
+            Target::Container(id) => {
+                set("id", id);
+                if let Some(c) = self.snap.containers.get(id) {
+                    set("name", &c.name);
+                    set("image", &c.image);
+                    set("stack", c.stack().unwrap_or_default());
+                    set("service", c.service().unwrap_or_default());
+                }
+            }
+            Target::Stack(name) => {
+                set("name", name);
+                set("stack", name);
+                let dir = self.snap.stack(name).and_then(|s| s.working_dir.as_deref());
+                set("dir", &dir.map_or(String::new(), |d| d.display().to_string()));
+            }
+            Target::Service(stack, service) => {
+                set("name", service);
+                set("stack", stack);
+                set("service", service);
+            }
+            Target::Image(id) => {
+                set("id", id);
+                set("name", self.snap.images.get(id).map_or(id, |i| super::views::images::name(i)));
+            }
+            Target::Network(id) => {
+                set("id", id);
+                set("name", self.snap.networks.get(id).map_or(id, |n| &n.name));
+            }
+            Target::Volume(name) => set("name", name),
+            Target::Task(_) | Target::Event(..) => {}
+        }
+        fields
+    }
+}
+
+/// The scope of the actions that a thing takes.
+pub fn scope_of(target: &Target) -> Option<Scope> {
+    Some(match target {
+        Target::Container(_) => Scope::Container,
+        Target::Stack(_) | Target::Service(..) => Scope::Stack,
+        Target::Image(_) => Scope::Image,
+        Target::Network(_) => Scope::Network,
+        Target::Volume(_) => Scope::Volume,
+        Target::Task(_) => Scope::Task,
+        Target::Event(..) => return None,
+    })
+}
+
+fn loaded<T>(result: Result<T, EngineError>) -> Loaded<T> {
+    match result {
+        Ok(value) => Loaded::Here(value),
+        Err(error) => Loaded::Failed(error),
+    }
+}
+
+/// What an action is refused for.
+pub fn refusal(app: &App, action: &Action, scope: Scope) -> Option<String> {
+    let entry = super::action::ACTIONS.iter().find(|e| e.action == *action && e.scope == scope)?;
+    if entry.writes { app.snap.cannot_write().map(str::to_owned) } else { None }
+}

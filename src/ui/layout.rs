@@ -1,0 +1,158 @@
+//! Where everything stands on a screen of a given size. Drawing and the mouse both ask here.
+
+use ratatui::layout::{Position, Rect};
+
+use super::app::{App, Focus};
+use super::view::View;
+
+/// Below this the panel says that the terminal is too small.
+pub const LEAST: (u16, u16) = (60, 15);
+/// From this width on, list and detail pane stand side by side.
+const WIDE: u16 = 100;
+
+/// Where the parts of the screen are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Areas {
+    /// The first line.
+    pub header: Rect,
+    /// The tabs of the views.
+    pub tabs: Rect,
+    /// The list with its border; `None` while the detail pane has the screen.
+    pub list: Option<Rect>,
+    /// The rows of the list, below its headings.
+    pub rows: Rect,
+    /// The detail pane with its border.
+    pub detail: Option<Rect>,
+    /// The inside of the detail pane.
+    pub inside: Rect,
+    /// On the Deck: the host and the latest events.
+    pub host: Option<Rect>,
+    /// On the Deck: the latest events.
+    pub events: Option<Rect>,
+    /// The hints.
+    pub footer: Rect,
+}
+
+/// Whether the terminal is too small for anything.
+pub fn too_small(app: &App) -> bool {
+    app.size.width < LEAST.0 || app.size.height < LEAST.1
+}
+
+/// Computes all areas.
+pub fn areas(app: &App) -> Areas {
+    let (w, h) = (app.size.width, app.size.height);
+    let mut areas = Areas {
+        header: Rect::new(0, 0, w, 1.min(h)),
+        tabs: Rect::new(0, 1, w, u16::from(h > 1)),
+        footer: Rect::new(0, h.saturating_sub(1), w, u16::from(h > 2)),
+        ..Areas::default()
+    };
+    let body = Rect::new(0, 2, w, h.saturating_sub(3));
+    if app.view == View::Deck && app.focus == Focus::List {
+        deck(app, body, &mut areas);
+    } else if app.zoomed || w < WIDE {
+        if app.focus == Focus::Detail {
+            areas.detail = Some(body);
+        } else {
+            areas.list = Some(body);
+        }
+    } else {
+        let left = (u32::from(w) * u32::from(app.split) / 100) as u16;
+        areas.list = Some(Rect { width: left, ..body });
+        areas.detail = Some(Rect { x: left, width: w - left, ..body });
+    }
+    if let Some(list) = areas.list {
+        areas.rows = Rect::new(list.x + 1, list.y + 2, list.width.saturating_sub(2), list.height.saturating_sub(3));
+    }
+    if let Some(detail) = areas.detail {
+        areas.inside =
+            Rect::new(detail.x + 1, detail.y + 1, detail.width.saturating_sub(2), detail.height.saturating_sub(2));
+    }
+    areas
+}
+
+/// The Deck: rows at the left or on top, the host and its events at the right or below.
+fn deck(app: &App, body: Rect, areas: &mut Areas) {
+    if body.width >= WIDE {
+        let left = body.width * 62 / 100;
+        areas.list = Some(Rect { width: left, ..body });
+        let host = 10.min(body.height / 2);
+        areas.host = Some(Rect { x: left, width: body.width - left, height: host, ..body });
+        areas.events =
+            Some(Rect { x: left, y: body.y + host, width: body.width - left, height: body.height - host });
+    } else {
+        // The rows need what they need, the latest events get the rest, but never less than five lines.
+        let rows = (app.list().rows.len() as u16).saturating_add(3);
+        let list = rows.clamp(6, body.height.saturating_sub(6).max(6));
+        areas.list = Some(Rect { height: list, ..body });
+        areas.events = Some(Rect { y: body.y + list, height: body.height - list, ..body });
+    }
+}
+
+/// What part of the screen a place belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// The tab of a view.
+    Tab(View),
+    /// A row of the list, counted from the first on screen.
+    Row(usize),
+    /// A heading of the list: the column counts from the left edge.
+    Heading(u16),
+    /// The list otherwise.
+    List,
+    /// The border between list and detail pane.
+    Split,
+    /// The line of tabs of the detail pane: cells from its left edge.
+    DetailTabs(u16),
+    /// A line inside the detail pane.
+    Inside(u16),
+    /// A hint of the last line: cells from the left.
+    Hint(u16),
+    /// Nothing that answers.
+    Nowhere,
+}
+
+/// What stands at a place.
+pub fn at(app: &App, column: u16, row: u16) -> Spot {
+    let areas = areas(app);
+    let place = Position::new(column, row);
+    if areas.tabs.contains(place) {
+        return tab_at(column).map_or(Spot::Nowhere, Spot::Tab);
+    }
+    if areas.footer.contains(place) {
+        return Spot::Hint(column);
+    }
+    if let (Some(list), Some(_)) = (areas.list, areas.detail)
+        && (column + 1 == list.right() || column == list.right())
+        && row > list.y
+        && row + 1 < list.bottom()
+    {
+        return Spot::Split;
+    }
+    if let Some(detail) = areas.detail.filter(|d| d.contains(place)) {
+        return if row == detail.y { Spot::DetailTabs(column - detail.x) } else { Spot::Inside(row.saturating_sub(areas.inside.y)) };
+    }
+    if areas.rows.contains(place) {
+        return Spot::Row(usize::from(row - areas.rows.y));
+    }
+    match areas.list {
+        Some(list) if list.contains(place) && row == list.y + 1 => Spot::Heading(column.saturating_sub(areas.rows.x)),
+        Some(list) if list.contains(place) => Spot::List,
+        _ => Spot::Nowhere,
+    }
+}
+
+/// The tabs as they stand in their line: first cell, width, view.
+pub fn tabs() -> impl Iterator<Item = (u16, u16, View)> {
+    let mut x = 1;
+    View::ALL.into_iter().map(move |view| {
+        let width = view.tab().1.len() as u16 + 2;
+        let here = (x, width, view);
+        x += width + 2;
+        here
+    })
+}
+
+fn tab_at(column: u16) -> Option<View> {
+    tabs().find(|(x, width, _)| (*x..x + width).contains(&column)).map(|(_, _, view)| view)
+}

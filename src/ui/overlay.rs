@@ -1,0 +1,152 @@
+//! What lies over the rest and takes the keys: the palette, choices, questions, a line to type, help.
+
+use std::sync::Arc;
+
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Matcher, Utf32Str};
+use tui_input::Input;
+
+use crate::tasks::Job;
+
+use super::action::Action;
+
+/// Something that lies over the rest.
+#[derive(Debug)]
+pub enum Overlay {
+    /// A list to choose from, narrowed as one types.
+    Choose(Choose),
+    /// A question before something that cannot be undone.
+    Confirm(Confirm),
+    /// A line to type.
+    Prompt(Prompt),
+    /// The keys of where one is; the figure is the first row shown.
+    Help(usize),
+}
+
+/// A list to choose from.
+#[derive(Debug)]
+pub struct Choose {
+    /// What is chosen.
+    pub title: &'static str,
+    /// What was typed.
+    pub input: Input,
+    /// Everything there is.
+    pub all: Vec<Choice>,
+    /// What matches, best first: places in `all`.
+    pub shown: Vec<usize>,
+    /// The selected place in `shown`.
+    pub cursor: usize,
+    /// Whether moving the cursor already applies the choice, to be taken back by Esc.
+    pub live: bool,
+}
+
+/// One thing to choose.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// Its name.
+    pub name: String,
+    /// What it is or does.
+    pub about: String,
+    /// At the right: its key, or that it is the one in use.
+    pub note: String,
+    /// Why it cannot be chosen now.
+    pub dimmed: Option<String>,
+    /// What choosing it does.
+    pub pick: Pick,
+}
+
+/// What choosing does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pick {
+    /// Carries out an action.
+    Act(Action),
+    /// Takes a theme, by name.
+    Theme(String),
+    /// Goes to another host: a context's name.
+    Host(String),
+    /// Sends a signal to the containers in question.
+    Signal(String),
+}
+
+impl Choose {
+    /// A list with everything shown.
+    pub fn new(title: &'static str, all: Vec<Choice>) -> Self {
+        let shown = (0..all.len()).collect();
+        Self { title, input: Input::default(), all, shown, cursor: 0, live: false }
+    }
+
+    /// Narrows the list to what was typed.
+    pub fn narrow(&mut self, matcher: &mut Matcher) {
+        let pattern = Pattern::parse(self.input.value(), CaseMatching::Ignore, Normalization::Smart);
+        let mut buffer = Vec::new();
+        let mut scored: Vec<(u32, usize)> = Vec::new();
+        for (i, choice) in self.all.iter().enumerate() {
+            // What stands in the name counts more than what stands in its description.
+            let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), matcher);
+            let name = score(&choice.name).map(|s| s * 2 + 50);
+            if let Some(best) = name.max(score(&choice.about)) {
+                scored.push((best, i));
+            }
+        }
+        if !self.input.value().is_empty() {
+            scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        }
+        self.shown = scored.into_iter().map(|(_, i)| i).collect();
+        self.cursor = 0;
+    }
+
+    /// The selected choice.
+    pub fn selected(&self) -> Option<&Choice> {
+        self.shown.get(self.cursor).map(|i| &self.all[*i])
+    }
+}
+
+/// A question before something that cannot be undone; the answer is no unless one says otherwise.
+#[derive(Debug)]
+pub struct Confirm {
+    /// The question.
+    pub title: String,
+    /// What will happen and what will be lost.
+    pub lines: Vec<String>,
+    /// What yes does.
+    pub then: Then,
+    /// Whether yes is selected.
+    pub yes: bool,
+}
+
+/// What a yes does.
+#[derive(Debug, Clone)]
+pub enum Then {
+    /// Runs a job.
+    Run(Arc<Job>),
+    /// Leaves, and cancels what runs.
+    Quit,
+    /// Runs the user's own command of that number.
+    Custom(usize),
+}
+
+/// A line to type.
+#[derive(Debug)]
+pub struct Prompt {
+    /// What is asked.
+    pub title: String,
+    /// An example or a rule.
+    pub advice: String,
+    /// What was typed.
+    pub input: Input,
+    /// What it is for.
+    pub ask: Ask,
+    /// Why it was not taken.
+    pub error: Option<String>,
+}
+
+/// What a typed line is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// The new name of a container.
+    Rename,
+    /// The file a log is saved to.
+    SaveLogs,
+    /// The span of time a log is shown for.
+    Since,
+}

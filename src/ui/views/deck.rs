@@ -1,0 +1,69 @@
+//! The first screen: what needs attention, worst first; then the stacks.
+//!
+//! The host's load and the latest events stand beside these rows; `ui::draw` puts them there.
+
+use std::sync::Arc;
+
+use crate::fleet::snapshot::Status;
+use crate::fleet::{Link, Snapshot};
+use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, Target, View};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Deck;
+
+static COLUMNS: [Column; 3] =
+    [Column::text("NEEDS ATTENTION", 16, 40, 0), Column::text("WHY", 16, 120, 0), Column::text("STACK", 6, 20, 2)];
+
+/// Containers that need attention, worst first.
+pub fn attention(snap: &Snapshot) -> Vec<Target> {
+    let mut bad: Vec<_> = snap.containers.values().filter(|c| c.status() >= Status::Unhealthy).collect();
+    bad.sort_by(|a, b| b.status().cmp(&a.status()).then_with(|| a.name.cmp(&b.name)));
+    bad.into_iter().map(|c| Target::Container(c.id.clone())).collect()
+}
+
+impl Rows for Deck {
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn rows(&self, cx: &Cx<'_>) -> Vec<Row> {
+        let bad = attention(cx.snap).into_iter().map(Row::flat);
+        let stacks = cx.snap.stacks.iter().map(|s| Row::flat(Target::Stack(Arc::from(s.name.as_str()))));
+        bad.chain(stacks).collect()
+    }
+
+    fn cell(&self, cx: &Cx<'_>, row: &Row, column: usize) -> Cell {
+        match &row.target {
+            // The cells of the other views serve here too.
+            Target::Container(_) => match column {
+                0 => View::Containers.rows().cell(cx, row, 0),
+                1 => View::Containers.rows().cell(cx, row, 3),
+                _ => View::Containers.rows().cell(cx, row, 6),
+            },
+            Target::Stack(_) => match column {
+                0 => {
+                    let up = View::Stacks.rows().cell(cx, row, 1).text;
+                    let mut cell = View::Stacks.rows().cell(cx, row, 0);
+                    cell.text = format!("{}  {up}", cell.text);
+                    cell
+                }
+                1 => View::Stacks.rows().cell(cx, row, 4),
+                _ => Cell::default(),
+            },
+            _ => Cell::default(),
+        }
+    }
+
+    fn empty(&self, cx: &Cx<'_>) -> Empty {
+        match &cx.snap.link {
+            Link::Connecting => Empty::new("Connecting…", cx.snap.address.clone()),
+            Link::Down { error, .. } => Empty::new(error.message.clone(), error.hint.clone()),
+            _ => super::missing(
+                &cx.snap.listings.containers,
+                "containers",
+                "Start one with `docker run`, or a stack with `docker compose up -d`; it shows here at once.",
+            ),
+        }
+    }
+}
