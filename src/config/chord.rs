@@ -242,3 +242,92 @@ impl<'de> Deserialize<'de> for Chord {
         text.parse().map_err(|error: NotAChord| hinted(error.message, error.hint))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn chord(text: &str) -> Chord {
+        text.parse().unwrap()
+    }
+
+    fn event(code: KeyCode, modifiers: KeyModifiers) -> Chord {
+        Chord::of(KeyEvent::new(code, modifiers))
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_pressed() {
+        use KeyModifiers as M;
+        for (text, code, modifiers) in [
+            ("g", KeyCode::Char('g'), M::NONE),
+            ("G", KeyCode::Char('G'), M::SHIFT),
+            ("G", KeyCode::Char('G'), M::NONE),
+            ("G", KeyCode::Char('g'), M::SHIFT),
+            ("shift-g", KeyCode::Char('G'), M::SHIFT),
+            ("?", KeyCode::Char('?'), M::SHIFT),
+            ("ctrl-d", KeyCode::Char('d'), M::CONTROL),
+            ("Ctrl-D", KeyCode::Char('D'), M::CONTROL | M::SHIFT),
+            ("ctrl-]", KeyCode::Char('5'), M::CONTROL),
+            ("ctrl-]", KeyCode::Char(']'), M::CONTROL),
+            ("ctrl-\\", KeyCode::Char('4'), M::CONTROL),
+            ("ctrl-/", KeyCode::Char('7'), M::CONTROL),
+            ("ctrl-space", KeyCode::Char(' '), M::CONTROL),
+            ("alt-x", KeyCode::Char('x'), M::ALT),
+            ("alt-X", KeyCode::Char('X'), M::ALT | M::SHIFT),
+            ("ctrl-alt-x", KeyCode::Char('x'), M::ALT | M::CONTROL),
+            ("shift-tab", KeyCode::BackTab, M::SHIFT),
+            ("shift-tab", KeyCode::BackTab, M::NONE),
+            ("shift-up", KeyCode::Up, M::SHIFT),
+            ("ctrl-left", KeyCode::Left, M::CONTROL),
+            ("space", KeyCode::Char(' '), M::NONE),
+            ("space", KeyCode::Char(' '), M::SHIFT),
+            ("enter", KeyCode::Enter, M::NONE),
+            ("⏎", KeyCode::Enter, M::NONE),
+            ("f5", KeyCode::F(5), M::NONE),
+            ("PageDown", KeyCode::PageDown, M::NONE),
+            ("-", KeyCode::Char('-'), M::NONE),
+            ("ctrl+a", KeyCode::Char('a'), M::CONTROL),
+            ("alt--", KeyCode::Char('-'), M::ALT),
+            ("+", KeyCode::Char('+'), M::NONE),
+            ("ä", KeyCode::Char('ä'), M::NONE),
+        ] {
+            assert_eq!(chord(text), event(code, modifiers), "{text}");
+        }
+    }
+
+    #[test]
+    fn both_labels_read_back() {
+        let texts = [
+            "g", "G", "ctrl-d", "alt-x", "ctrl-alt-x", "shift-tab", "up", "down", "left", "right", "enter", "esc",
+            "space", "tab", "backspace", "delete", "insert", "home", "end", "pageup", "pagedown", "f12", "ctrl-up",
+            "?", "-", "+", "ctrl-]", "ctrl-space",
+        ];
+        for text in texts {
+            let chord = chord(text);
+            assert_eq!(chord.to_string().parse(), Ok(chord), "{text}");
+            assert_eq!(chord.label(true), text);
+        }
+        assert_eq!(chord("up").to_string(), "↑");
+        assert_eq!(chord("enter").to_string(), "⏎");
+        assert_eq!(chord("ctrl-d").to_string(), "ctrl-d");
+    }
+
+    #[test]
+    fn what_is_no_key() {
+        for text in [
+            "", "foo", "ctrl-", "ctrl-ctrl-a", "ctrl-i", "ctrl-m", "ctrl-[", "f0", "f25", "fx", " ", "\t", "\n",
+            "ctrl-shift-a", "shift-1", "a b", "hyper-x", "\u{1b}",
+        ] {
+            assert!(text.parse::<Chord>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_plain_characters_are_typed() {
+        assert_eq!(chord("G").typed(), Some('G'));
+        assert_eq!(chord("space").typed(), Some(' '));
+        assert_eq!(chord("ctrl-g").typed(), None);
+        assert_eq!(chord("enter").typed(), None);
+    }
+}

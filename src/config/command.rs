@@ -268,3 +268,100 @@ impl Shell {
         self.last == '\0' || self.last.is_whitespace() || ";&|()".contains(self.last)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn command(on: On, text: &str) -> Result<CustomCommand, (String, String)> {
+        CustomCommand::new("test".into(), None, on, text, Place { line: 1, column: 1 })
+    }
+
+    fn expand(text: &str, name: &str) -> Result<String, String> {
+        command(On::Container, text).unwrap().expand(&Fields::new().with("name", name).with("id", "4f2c"))
+    }
+
+    /// What a real shell makes of it.
+    fn run(script: &str) -> String {
+        let output = std::process::Command::new("sh").arg("-c").arg(script).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn values_are_one_word() {
+        assert_eq!(expand("docker exec -it {{id}} sh", "x").unwrap(), "docker exec -it '4f2c' sh");
+        assert_eq!(expand("echo {{ name }}-{{id}}", "a b").unwrap(), "echo 'a b'-'4f2c'");
+        assert_eq!(expand("echo {{name}}", "it's").unwrap(), r"echo 'it'\''s'");
+    }
+
+    #[test]
+    fn a_value_that_is_not_there() {
+        let made = command(On::Container, "echo {{stack}}").unwrap();
+        assert!(made.expand(&Fields::new().with("stack", "")).unwrap_err().contains("needs a stack, and this container has none"));
+    }
+
+    #[test]
+    fn values_that_no_quoting_helps() {
+        assert!(expand("rm {{name}}", "-rf").unwrap_err().contains("option"));
+        assert!(expand("rm;{{name}}", "-rf").is_err());
+        assert_eq!(expand("rm --name={{name}}", "-rf").unwrap(), "rm --name='-rf'");
+        assert!(expand("echo {{name}}", "a\nb").unwrap_err().contains("control"));
+        assert!(expand("echo {{name}}", "a\u{1b}[31m").is_err());
+    }
+
+    #[test]
+    fn places_that_no_quoting_helps() {
+        for text in [
+            "echo '{{name}}'", "echo \"{{name}}\"", "sh -c 'echo {{name}}'", "echo `echo {{name}}`",
+            "echo \"$(echo {{name}})\"", "echo \\{{name}}", "echo ${{name}}", "cat <<E\n{{name}}\nE",
+            "ls # {{name}}", "echo $(( {{name}} ))", "echo it\\'s '{{name}}'", "echo \"a\\\"{{name}}\"",
+            "# {{name}}", "echo \"`echo {{name}}`\"",
+        ] {
+            assert!(command(On::Container, text).is_err(), "{text}");
+        }
+        for text in [
+            "echo 'a' {{name}}", "echo it\\'s {{name}}", "echo \"a\"{{name}}'b'", "echo a#{{name}}",
+            "ls # a'b\necho {{name}}", "echo $(echo {{name}})", "echo `ls` {{name}}", "sh -c 'echo \"$1\"' sh {{name}}",
+        ] {
+            assert!(command(On::Container, text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn dockers_own_templates_stay() {
+        let text = "docker inspect -f '{{.State.Status}} {{json .Config}}' {{id}}";
+        assert_eq!(expand(text, "x").unwrap(), text.replace("{{id}}", "'4f2c'"));
+    }
+
+    #[test]
+    fn fields_belong_to_kinds() {
+        assert!(command(On::Volume, "echo {{id}}").is_err());
+        assert!(command(On::Host, "echo {{name}}").is_err());
+        assert!(command(On::Host, "ssh {{host}}").is_ok());
+    }
+
+    #[test]
+    fn a_shell_reads_the_value_back() {
+        for value in ["$(id)", "`id`", "'; id; '", "a'b\"c\\", "$HOME", "*", "!!", "a;b|c&d>e", "~", "\\'; id"] {
+            for template in ["printf %s {{name}}", "printf %s ''{{name}}", "printf %s \"$(ls >/dev/null)\"{{name}}"] {
+                assert_eq!(run(&expand(template, value).unwrap()), value, "{template}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_printable_value_is_one_word(value in "[^\\p{Cc}-][^\\p{Cc}]{0,20}") {
+            let script = expand("set -- {{name}}; printf '%s/%s' $# \"$1\"", &value).unwrap();
+            prop_assert_eq!(run(&script), format!("1/{value}"));
+        }
+
+        #[test]
+        fn no_template_makes_it_panic(text in "\\PC{0,40}") {
+            let _ = command(On::Container, &text);
+        }
+    }
+}

@@ -6,6 +6,7 @@
 mod chord;
 mod command;
 mod depth;
+mod explain;
 mod file;
 mod keymap;
 mod secrets;
@@ -14,6 +15,11 @@ mod symbols;
 mod theme;
 mod theme_file;
 mod units;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod theme_tests;
 
 use std::path::{Path, PathBuf};
 

@@ -100,7 +100,7 @@ fn is_unprintable(ch: char) -> bool {
 }
 
 /// Text without anything that a terminal would act on.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|ch| if is_unprintable(ch) { '\u{fffd}' } else { ch }).collect()
 }
 
@@ -215,16 +215,37 @@ impl Source {
 
     /// Reads the text as a `T`.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        let options = serde_yaml::options! { with_snippet: false, merge_keys: serde_yaml::MergeKeyPolicy::Error };
-        serde_yaml::from_str_with_options(&self.text, options).map_err(|error| self.explain(&error))
+        let options = serde_yaml::options! {
+            with_snippet: false,
+            // `y` and `on` are words and keys here, not truth.
+            strict_booleans: true,
+            merge_keys: serde_yaml::MergeKeyPolicy::Error,
+            // A configuration of a thousand lines stays far below; a file that grows on reading does not.
+            budget: serde_yaml::budget! { max_events: 100_000, max_nodes: 50_000, max_depth: 32 },
+            alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: 10_000 },
+        };
+        serde_yaml::from_str_with_options(&self.text, options)
+            .map_err(|error| super::explain::explain(self, &error))
     }
 
-    /// What the YAML reader says, in words for someone who edits a configuration.
-    fn explain(&self, error: &serde_yaml::Error) -> ConfigError {
-        let (message, hint) = (error.to_string(), String::new());
-        match error.location() {
-            Some(location) => self.error(location.into(), message, hint),
-            None => ConfigError::whole(&self.file, message, hint),
+    /// What stands at a place, as a message says it.
+    pub(super) fn found(&self, place: Place) -> String {
+        let line = self.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
+        let rest: String = line.chars().skip(place.column.saturating_sub(1)).collect();
+        let rest = rest.split(" #").next().unwrap_or_default().trim();
+        match rest.chars().next() {
+            None | Some(':' | '#') => "nothing".to_owned(),
+            Some('[') => "a list".to_owned(),
+            Some('-') if rest == "-" || rest.starts_with("- ") => "a list".to_owned(),
+            Some('{') => "a group of settings".to_owned(),
+            Some(quote @ ('"' | '\'')) => quoted(rest[1..].split(quote).next().unwrap_or_default()),
+            Some('|' | '>') => "a block of text".to_owned(),
+            Some(_) if rest.ends_with(':') || rest.contains(": ") => "a group of settings".to_owned(),
+            Some(_) => {
+                let before: String = line.chars().take(place.column.saturating_sub(1)).collect();
+                let in_list = before.contains(['[', '{']);
+                quoted(if in_list { rest.split([',', ']', '}']).next().unwrap_or_default().trim() } else { rest })
+            }
         }
     }
 }

@@ -58,7 +58,7 @@ struct ThemeFile {
     description: String,
     kind: Kind,
     #[serde(default)]
-    colors: Entries<Spanned<String>>,
+    colors: Entries<Spanned<Option<String>>>,
     roles: Spanned<Entries<Spanned<Look>>>,
     #[serde(default)]
     sources: Vec<Spanned<String>>,
@@ -68,6 +68,7 @@ struct ThemeFile {
 enum Look {
     Foreground(String),
     Parts(Parts),
+    Nothing,
 }
 
 #[derive(Deserialize, Default)]
@@ -103,6 +104,10 @@ impl<'de> Deserialize<'de> for Look {
 
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Look, E> {
                 Ok(Look::Foreground(value.to_string()))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Look, E> {
+                Ok(Look::Nothing)
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Look, A::Error> {
@@ -184,6 +189,9 @@ impl Theme {
                 let hint = suggestion(&role.value, ROLES.iter().map(|(known, _)| *known));
                 return Err(source.error(role.referenced.into(), message, hint));
             }
+            if matches!(look.value, Look::Nothing) {
+                return Err(no_color(source, role));
+            }
             looks.insert(role.value.as_str(), palette.style(look)?);
         }
         for (role, parent) in ROLES {
@@ -216,6 +224,12 @@ fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|ch| ch.is_ascii_alphanumeric() || matches!(ch, '-' | '_'))
 }
 
+/// What stands behind a `#` without quotes is a comment to YAML: the commonest mistake in a theme.
+fn no_color(source: &Source, name: &Spanned<String>) -> ConfigError {
+    let message = format!("found no colour for {}, expected one", quoted(&name.value));
+    source.error(name.referenced.into(), message, "a colour that begins with # needs quotes: '#rrggbb'")
+}
+
 /// The colours that a theme file names.
 struct Palette<'a> {
     source: &'a Source,
@@ -223,10 +237,11 @@ struct Palette<'a> {
 }
 
 impl<'a> Palette<'a> {
-    fn new(source: &'a Source, entries: &'a Entries<Spanned<String>>) -> Result<Self, ConfigError> {
+    fn new(source: &'a Source, entries: &'a Entries<Spanned<Option<String>>>) -> Result<Self, ConfigError> {
         let mut palette = Self { source, colors: HashMap::new() };
         for (name, color) in &entries.0 {
-            let color = palette.color(color)?;
+            let text = color.value.as_deref().ok_or_else(|| no_color(source, name))?;
+            let color = palette.named(text, color.referenced)?;
             palette.colors.insert(&name.value, color);
         }
         Ok(palette)
@@ -252,6 +267,7 @@ impl<'a> Palette<'a> {
         let parts = match &look.value {
             Look::Foreground(text) => return Ok(Style::new().fg(self.named(text, look.referenced)?)),
             Look::Parts(parts) => parts,
+            Look::Nothing => return Ok(Style::new()),
         };
         let mut style = Style::new();
         if let Some(fg) = &parts.fg {
