@@ -99,16 +99,13 @@ impl Chord {
                 label.push_str(name);
             }
         }
-        match self.code {
-            KeyCode::F(number) => label.push_str(&format!("f{number}")),
-            code => match (NAMED.iter().find(|(named, ..)| *named == code), code) {
-                (Some((_, _, spellings)), _) if ascii => label.push_str(spellings[0]),
-                (Some((_, sign, _)), _) => label.push_str(sign),
-                (None, KeyCode::Char(ch)) => label.push(ch),
-                (None, other) => label.push_str(&format!("{other:?}").to_lowercase()),
-            },
+        match (NAMED.iter().find(|(named, ..)| *named == self.code), self.code) {
+            (Some((_, _, spellings)), _) if ascii => label + spellings[0],
+            (Some((_, sign, _)), _) => label + sign,
+            (None, KeyCode::Char(ch)) => format!("{label}{ch}"),
+            (None, KeyCode::F(number)) => format!("{label}f{number}"),
+            (None, other) => label + &format!("{other:?}").to_lowercase(),
         }
-        label
     }
 }
 

@@ -231,11 +231,10 @@ impl Shell {
             }
             match (self.quote, ch) {
                 _ if self.comment => self.comment = ch != '\n',
-                (Some('\''), '\'') => self.quote = None,
+                (Some(quote), ch) if ch == quote => self.quote = None,
                 (Some('\''), _) => {}
                 (_, '\\') => self.escaped = true,
-                (Some('"'), '"') => self.quote = None,
-                (Some('"'), '`') | (None, '`') => self.backtick = !self.backtick,
+                (Some('"') | None, '`') => self.backtick = !self.backtick,
                 (None, '\'' | '"') => self.quote = Some(ch),
                 (None, '#') if before == '\0' || before.is_whitespace() || ";&|()".contains(before) => self.comment = true,
                 _ => {}

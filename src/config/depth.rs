@@ -75,18 +75,47 @@ fn xterm(index: u8) -> [u8; 3] {
     }
 }
 
-/// How different two colours look; green weighs most, as in the eye.
-fn difference(a: [u8; 3], b: [u8; 3]) -> u32 {
-    let square = |i: usize| u32::from(a[i].abs_diff(b[i])).pow(2);
-    // A difference of saturation shows more than one of brightness: grey must not become a colour.
-    let chroma = |c: [u8; 3]| c.into_iter().max().unwrap_or(0) - c.into_iter().min().unwrap_or(0);
-    3 * square(0) + 6 * square(1) + square(2) + 4 * u32::from(chroma(a).abs_diff(chroma(b))).pow(2)
+/// How different two colours look. Green weighs most, as in the eye, and a shift between the channels counts
+/// once more: a change of hue shows more than one of brightness.
+fn difference(a: [u8; 3], b: [u8; 3]) -> i32 {
+    let shift: [i32; 3] = std::array::from_fn(|i| i32::from(a[i]) - i32::from(b[i]));
+    let [red, green, blue] = shift;
+    2 * red.pow(2) + 4 * green.pow(2) + 3 * blue.pow(2) + 2 * ((red - green).pow(2) + (green - blue).pow(2))
 }
 
 fn nearest_256(color: [u8; 3]) -> u8 {
     (16..=255).min_by_key(|index| difference(color, xterm(*index))).unwrap_or(16)
 }
 
-fn nearest_16(color: [u8; 3]) -> Color {
-    SIXTEEN.iter().min_by_key(|(known, _)| difference(color, *known)).map_or(Color::Reset, |(_, named)| *named)
+/// By hue rather than by distance: the sixteen are loud, so a soft green lies nearer to grey than to green,
+/// and the states of a container would all look the same.
+fn nearest_16([red, green, blue]: [u8; 3]) -> Color {
+    let (high, low) = (red.max(green).max(blue), red.min(green).min(blue));
+    let chroma = f64::from(high - low);
+    if chroma < 48.0 {
+        return match high {
+            0..64 => Color::Black,
+            64..160 => Color::DarkGray,
+            160..210 => Color::Gray,
+            210.. => Color::White,
+        };
+    }
+    let (red, green, blue) = (f64::from(red), f64::from(green), f64::from(blue));
+    let top = f64::from(high);
+    let hue = if red >= top {
+        60.0 * (green - blue) / chroma
+    } else if green >= top {
+        60.0 * (blue - red) / chroma + 120.0
+    } else {
+        60.0 * (red - green) / chroma + 240.0
+    };
+    let (dark, light) = match hue.rem_euclid(360.0) {
+        25.0..75.0 => (Color::Yellow, Color::LightYellow),
+        75.0..155.0 => (Color::Green, Color::LightGreen),
+        155.0..200.0 => (Color::Cyan, Color::LightCyan),
+        200.0..255.0 => (Color::Blue, Color::LightBlue),
+        255.0..335.0 => (Color::Magenta, Color::LightMagenta),
+        _ => (Color::Red, Color::LightRed),
+    };
+    if high < 190 { dark } else { light }
 }

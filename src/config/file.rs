@@ -71,6 +71,10 @@ impl<'de> Deserialize<'de> for Keys {
                 Ok(Keys::One(value.to_string()))
             }
 
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Keys, E> {
+                Ok(Keys::One(value.to_string()))
+            }
+
             fn visit_unit<E: de::Error>(self) -> Result<Keys, E> {
                 Ok(Keys::Nothing)
             }

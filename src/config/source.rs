@@ -231,7 +231,7 @@ impl Source {
     /// What stands at a place, as a message says it.
     pub(super) fn found(&self, place: Place) -> String {
         let line = self.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
-        let rest: String = line.chars().skip(place.column.saturating_sub(1)).collect();
+        let (before, rest) = line.split_at(line.char_indices().nth(place.column.saturating_sub(1)).map_or(line.len(), |(at, _)| at));
         let rest = rest.split(" #").next().unwrap_or_default().trim();
         match rest.chars().next() {
             None | Some(':' | '#') => "nothing".to_owned(),
@@ -240,12 +240,9 @@ impl Source {
             Some('{') => "a group of settings".to_owned(),
             Some(quote @ ('"' | '\'')) => quoted(rest[1..].split(quote).next().unwrap_or_default()),
             Some('|' | '>') => "a block of text".to_owned(),
+            Some(_) if before.contains(['[', '{']) => quoted(rest.split([',', ']', '}']).next().unwrap_or_default().trim()),
             Some(_) if rest.ends_with(':') || rest.contains(": ") => "a group of settings".to_owned(),
-            Some(_) => {
-                let before: String = line.chars().take(place.column.saturating_sub(1)).collect();
-                let in_list = before.contains(['[', '{']);
-                quoted(if in_list { rest.split([',', ']', '}']).next().unwrap_or_default().trim() } else { rest })
-            }
+            Some(_) => quoted(rest),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! what the role looks like. A role that a file leaves out takes the look of a related one, so a theme is
 //! complete with about a dozen lines.
 
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Modifier, Style};
 
 use super::theme_file;
 pub use super::theme_file::{ThemeEntry, DEFAULT};
@@ -197,13 +197,25 @@ impl Theme {
             ..style
         };
         let roles = self.roles();
-        Self::build(
+        let mut less = Self::build(
             self.name.clone(),
             self.description.clone(),
             self.kind,
             self.sources.iter().map(|style| shown(*style)).collect(),
             |role| roles.iter().find(|(name, _)| *name == role).map_or(Style::new(), |(_, style)| shown(*style)),
-        )
+        );
+        // Sixteen colours have no dark shade between the background and the next one: a selected row takes
+        // the accent as its background, and one colour of text that can be read on it.
+        if depth == Depth::Ansi16 && matches!(self.background.bg, Some(Color::Rgb(..) | Color::Indexed(16..))) {
+            let (ink, strong, grey) = match self.kind {
+                Kind::Dark => (Color::Black, Color::White, Color::DarkGray),
+                Kind::Light => (Color::White, Color::Black, Color::Gray),
+            };
+            let accent = less.accent.fg.filter(|color| *color != ink).unwrap_or(Color::Cyan);
+            less.selection = less.selection.fg(ink).bg(accent);
+            less.selection_unfocused = less.selection_unfocused.fg(strong).bg(grey);
+        }
+        less
     }
 }
 

@@ -69,10 +69,12 @@ enum Look {
     Foreground(String),
     Parts(Parts),
     Nothing,
+    List,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "a terminal's attributes are just that")]
 struct Parts {
     fg: Option<Spanned<String>>,
     bg: Option<Spanned<String>>,
@@ -108,6 +110,11 @@ impl<'de> Deserialize<'de> for Look {
 
             fn visit_unit<E: de::Error>(self) -> Result<Look, E> {
                 Ok(Look::Nothing)
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Look, A::Error> {
+                while seq.next_element::<de::IgnoredAny>()?.is_some() {}
+                Ok(Look::List)
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Look, A::Error> {
@@ -189,22 +196,26 @@ impl Theme {
                 let hint = suggestion(&role.value, ROLES.iter().map(|(known, _)| *known));
                 return Err(source.error(role.referenced.into(), message, hint));
             }
-            if matches!(look.value, Look::Nothing) {
-                return Err(no_color(source, role));
-            }
-            looks.insert(role.value.as_str(), palette.style(look)?);
+            let style = match &look.value {
+                Look::Foreground(text) => Style::new().fg(palette.named(text, look.referenced)?),
+                Look::Parts(parts) => palette.style(parts)?,
+                Look::Nothing => return Err(no_color(source, role)),
+                Look::List => {
+                    let hint = "such as `teal`, or `{fg: teal, bold: true}`";
+                    return Err(source.error(look.referenced.into(), "found a list, expected a colour", hint));
+                }
+            };
+            looks.insert(role.value.as_str(), style);
         }
         for (role, parent) in ROLES {
             if looks.contains_key(role) {
                 continue;
             }
-            match parent.and_then(|parent| looks.get(parent).copied()) {
-                Some(style) => looks.insert(role, style),
-                None => {
-                    let message = format!("the role `{role}` is missing, and no other can stand in for it");
-                    return Err(source.error(file.roles.referenced.into(), message, format!("add `{role}: COLOUR`")));
-                }
+            let Some(style) = parent.and_then(|parent| looks.get(parent).copied()) else {
+                let message = format!("the role `{role}` is missing, and no other can stand in for it");
+                return Err(source.error(file.roles.referenced.into(), message, format!("add `{role}: COLOUR`")));
             };
+            looks.insert(role, style);
         }
         let mut sources = Vec::new();
         for color in &file.sources {
@@ -263,12 +274,7 @@ impl<'a> Palette<'a> {
         })
     }
 
-    fn style(&self, look: &Spanned<Look>) -> Result<Style, ConfigError> {
-        let parts = match &look.value {
-            Look::Foreground(text) => return Ok(Style::new().fg(self.named(text, look.referenced)?)),
-            Look::Parts(parts) => parts,
-            Look::Nothing => return Ok(Style::new()),
-        };
+    fn style(&self, parts: &Parts) -> Result<Style, ConfigError> {
         let mut style = Style::new();
         if let Some(fg) = &parts.fg {
             style = style.fg(self.color(fg)?);

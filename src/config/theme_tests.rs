@@ -77,7 +77,7 @@ fn text_can_be_read() {
             // A selection without a colour for text leaves every colour of the row in place.
             for (name, selection) in [("selection", theme.selection), ("selection_unfocused", theme.selection_unfocused)] {
                 if let (None, None, Some(below), true) = (selection.fg, bg, selection.bg.and_then(rgb), least > 2.0) {
-                    check(format!("{role} in {name}"), contrast(fg, below), if role == "muted" { 3.5 } else { 4.0 });
+                    check(format!("{role} in {name}"), contrast(fg, below), 4.5);
                 }
             }
         }
@@ -98,10 +98,10 @@ fn text_can_be_read() {
 fn apart(a: [f64; 3], b: [f64; 3]) -> f64 {
     let lab = |[red, green, blue]: [f64; 3]| {
         let curve = |t: f64| if t > 0.008_856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 };
-        let x = curve((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505);
-        let y = curve(0.2126 * red + 0.7152 * green + 0.0722 * blue);
-        let z = curve((0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089);
-        [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+        let long = curve((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505);
+        let middle = curve(0.2126 * red + 0.7152 * green + 0.0722 * blue);
+        let short = curve((0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089);
+        [116.0 * middle - 16.0, 500.0 * (long - middle), 200.0 * (middle - short)]
     };
     let (a, b) = (lab(a), lab(b));
     (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt()
@@ -186,12 +186,12 @@ fn what_is_wrong_is_said_with_its_place() {
     wrong("cyan", "#123456", "9:3", "found no colour for `accent`", "quotes");
     wrong("cyan", "300", "9:11", "found `300`, expected a colour", "0 to 255");
     wrong("'#101418'", "#101418", "4:3", "found no colour for `night`", "quotes");
-    wrong("bg: night", "bg: nigt", "6:30", "found `nigt`", "did you mean `night`?");
+    wrong("bg: night", "bg: nigt", "6:31", "found `nigt`", "did you mean `night`?");
     wrong("reverse: true", "revers: true", "10:15", "found `revers`", "did you mean `reverse`?");
     wrong("reverse: true", "reverse: 1", "10:24", "expected true or false", "");
     wrong("  error: red\n", "", "6:3", "the role `error` is missing", "add `error: COLOUR`");
     wrong("kind: dark", "kind: dim", "2:7", "found `dim`, expected dark or light", "");
-    wrong("name: mine\n", "", "1:1", "`name` is missing", "");
+    wrong("name: mine\n", "", "4:1", "`name` is missing", "");
     wrong("cyan", "[cyan]", "9:11", "found a list, expected a colour", "");
     wrong("  accent:", "  text: white\n  accent:", "9:3", "`text` for the second time", "");
 }
@@ -240,6 +240,8 @@ fn sixteen_colours_stay_readable() {
         assert_ne!(less.running.fg, less.failed.fg, "{}", theme.name);
         if let (Some(bg), Some(below)) = (less.selection.bg, less.background.bg) {
             assert!(bg != below || bg == Color::Reset, "{}: selection is {bg:?} on itself", theme.name);
+            assert!(less.selection.fg != less.selection.bg || bg == Color::Reset, "{}", theme.name);
+            assert_ne!(less.selection_unfocused.bg, less.selection.bg, "{}", theme.name);
         }
     }
 }
@@ -250,7 +252,10 @@ fn nearest_colours() {
         (Color::Rgb(0, 0, 0), Color::Indexed(16), Color::Black),
         (Color::Rgb(255, 255, 255), Color::Indexed(231), Color::White),
         (Color::Rgb(128, 128, 128), Color::Indexed(244), Color::DarkGray),
-        (Color::Rgb(200, 20, 20), Color::Indexed(160), Color::Red),
+        (Color::Rgb(140, 197, 143), Color::Indexed(114), Color::LightGreen),
+        (Color::Rgb(42, 112, 56), Color::Indexed(65), Color::Green),
+        (Color::Rgb(90, 174, 255), Color::Indexed(75), Color::LightBlue),
+        (Color::Rgb(215, 10, 10), Color::Indexed(160), Color::LightRed),
     ] {
         assert_eq!(Depth::Ansi256.nearest(color), near_256, "{color}");
         assert_eq!(Depth::Ansi16.nearest(color), near_16, "{color}");
