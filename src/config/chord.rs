@@ -204,9 +204,11 @@ impl FromStr for Chord {
                 Some((code, ..)) => *code,
                 None => match lower.strip_prefix('f').and_then(|number| number.parse().ok()) {
                     Some(number @ 1..=24) => KeyCode::F(number),
-                    _ => return Err(wrong(
-                        "a key is one character, f1 to f24, or space, enter, esc, tab, backspace, delete, insert, up, down, left, right, home, end, pageup, pagedown; ctrl-, alt- and shift- go before it",
-                    )),
+                    _ => {
+                        return Err(wrong(
+                            "a key is one character, f1 to f24, or space, enter, esc, tab, backspace, delete, insert, up, down, left, right, home, end, pageup, pagedown; ctrl-, alt- and shift- go before it",
+                        ));
+                    }
                 },
             },
         };
@@ -296,9 +298,34 @@ mod tests {
     #[test]
     fn both_labels_read_back() {
         let texts = [
-            "g", "G", "ctrl-d", "alt-x", "ctrl-alt-x", "shift-tab", "up", "down", "left", "right", "enter", "esc",
-            "space", "tab", "backspace", "delete", "insert", "home", "end", "pageup", "pagedown", "f12", "ctrl-up",
-            "?", "-", "+", "ctrl-]", "ctrl-space",
+            "g",
+            "G",
+            "ctrl-d",
+            "alt-x",
+            "ctrl-alt-x",
+            "shift-tab",
+            "up",
+            "down",
+            "left",
+            "right",
+            "enter",
+            "esc",
+            "space",
+            "tab",
+            "backspace",
+            "delete",
+            "insert",
+            "home",
+            "end",
+            "pageup",
+            "pagedown",
+            "f12",
+            "ctrl-up",
+            "?",
+            "-",
+            "+",
+            "ctrl-]",
+            "ctrl-space",
         ];
         for text in texts {
             let chord = chord(text);
@@ -313,8 +340,24 @@ mod tests {
     #[test]
     fn what_is_no_key() {
         for text in [
-            "", "foo", "ctrl-", "ctrl-ctrl-a", "ctrl-i", "ctrl-m", "ctrl-[", "f0", "f25", "fx", " ", "\t", "\n",
-            "ctrl-shift-a", "shift-1", "a b", "hyper-x", "\u{1b}",
+            "",
+            "foo",
+            "ctrl-",
+            "ctrl-ctrl-a",
+            "ctrl-i",
+            "ctrl-m",
+            "ctrl-[",
+            "f0",
+            "f25",
+            "fx",
+            " ",
+            "\t",
+            "\n",
+            "ctrl-shift-a",
+            "shift-1",
+            "a b",
+            "hyper-x",
+            "\u{1b}",
         ] {
             assert!(text.parse::<Chord>().is_err(), "{text:?}");
         }

@@ -123,7 +123,10 @@ impl CustomCommand {
                         return Err(format!("the {name} holds control characters: {}", quoted(value)));
                     }
                     if *starts_word && value.starts_with('-') {
-                        return Err(format!("the {name} begins with `-`, which a program takes for an option: {}", quoted(value)));
+                        return Err(format!(
+                            "the {name} begins with `-`, which a program takes for an option: {}",
+                            quoted(value)
+                        ));
                     }
                     command.push_str(&shell_quoted(value));
                 }
@@ -178,7 +181,10 @@ impl Template {
                 continue;
             }
             let Some(end) = tail.find("}}") else {
-                return Err((format!("found {} without its end", quoted(tail)), "a field is written `{{name}}`".into()));
+                return Err((
+                    format!("found {} without its end", quoted(tail)),
+                    "a field is written `{{name}}`".into(),
+                ));
             };
             let wanted = tail[2..end].trim();
             let Some(name) = on.fields().iter().find(|field| **field == wanted) else {
@@ -187,8 +193,12 @@ impl Template {
             };
             shell.read(text);
             if let Some(reason) = shell.refusal(written) {
-                let hint = "the panel quotes the value itself; to hand it to an inner shell: sh -c 'echo \"$1\"' sh {{name}}";
-                return Err((format!("{} stands {reason}, where no value is safe", quoted(&tail[..end + 2])), hint.into()));
+                let hint =
+                    "the panel quotes the value itself; to hand it to an inner shell: sh -c 'echo \"$1\"' sh {{name}}";
+                return Err((
+                    format!("{} stands {reason}, where no value is safe", quoted(&tail[..end + 2])),
+                    hint.into(),
+                ));
             }
             if !text.is_empty() {
                 pieces.push(Piece::Text(text.to_owned()));
@@ -209,7 +219,27 @@ fn is_go_template(rest: &str) -> bool {
     let inner = rest.trim_start().trim_start_matches('-').trim_start();
     let word: String = inner.chars().take_while(char::is_ascii_alphabetic).collect();
     inner.starts_with(['.', '$', '"', '(', '/'])
-        || matches!(word.as_str(), "json" | "range" | "end" | "if" | "else" | "index" | "with" | "len" | "printf" | "println" | "join" | "split" | "table" | "upper" | "lower" | "title" | "eq" | "ne")
+        || matches!(
+            word.as_str(),
+            "json"
+                | "range"
+                | "end"
+                | "if"
+                | "else"
+                | "index"
+                | "with"
+                | "len"
+                | "printf"
+                | "println"
+                | "join"
+                | "split"
+                | "table"
+                | "upper"
+                | "lower"
+                | "title"
+                | "eq"
+                | "ne"
+        )
 }
 
 /// How far into a command a shell has read.
@@ -236,7 +266,9 @@ impl Shell {
                 (_, '\\') => self.escaped = true,
                 (Some('"') | None, '`') => self.backtick = !self.backtick,
                 (None, '\'' | '"') => self.quote = Some(ch),
-                (None, '#') if before == '\0' || before.is_whitespace() || ";&|()".contains(before) => self.comment = true,
+                (None, '#') if before == '\0' || before.is_whitespace() || ";&|()".contains(before) => {
+                    self.comment = true
+                }
                 _ => {}
             }
         }
@@ -298,7 +330,11 @@ mod tests {
     #[test]
     fn a_value_that_is_not_there() {
         let made = command(On::Container, "echo {{stack}}").unwrap();
-        assert!(made.expand(&Fields::new().with("stack", "")).unwrap_err().contains("needs a stack, and this container has none"));
+        assert!(
+            made.expand(&Fields::new().with("stack", ""))
+                .unwrap_err()
+                .contains("needs a stack, and this container has none")
+        );
     }
 
     #[test]
@@ -313,16 +349,32 @@ mod tests {
     #[test]
     fn places_that_no_quoting_helps() {
         for text in [
-            "echo '{{name}}'", "echo \"{{name}}\"", "sh -c 'echo {{name}}'", "echo `echo {{name}}`",
-            "echo \"$(echo {{name}})\"", "echo \\{{name}}", "echo ${{name}}", "cat <<E\n{{name}}\nE",
-            "ls # {{name}}", "echo $(( {{name}} ))", "echo it\\'s '{{name}}'", "echo \"a\\\"{{name}}\"",
-            "# {{name}}", "echo \"`echo {{name}}`\"",
+            "echo '{{name}}'",
+            "echo \"{{name}}\"",
+            "sh -c 'echo {{name}}'",
+            "echo `echo {{name}}`",
+            "echo \"$(echo {{name}})\"",
+            "echo \\{{name}}",
+            "echo ${{name}}",
+            "cat <<E\n{{name}}\nE",
+            "ls # {{name}}",
+            "echo $(( {{name}} ))",
+            "echo it\\'s '{{name}}'",
+            "echo \"a\\\"{{name}}\"",
+            "# {{name}}",
+            "echo \"`echo {{name}}`\"",
         ] {
             assert!(command(On::Container, text).is_err(), "{text}");
         }
         for text in [
-            "echo 'a' {{name}}", "echo it\\'s {{name}}", "echo \"a\"{{name}}'b'", "echo a#{{name}}",
-            "ls # a'b\necho {{name}}", "echo $(echo {{name}})", "echo `ls` {{name}}", "sh -c 'echo \"$1\"' sh {{name}}",
+            "echo 'a' {{name}}",
+            "echo it\\'s {{name}}",
+            "echo \"a\"{{name}}'b'",
+            "echo a#{{name}}",
+            "ls # a'b\necho {{name}}",
+            "echo $(echo {{name}})",
+            "echo `ls` {{name}}",
+            "sh -c 'echo \"$1\"' sh {{name}}",
         ] {
             assert!(command(On::Container, text).is_ok(), "{text}");
         }

@@ -151,7 +151,8 @@ impl Config {
                 },
                 Keys::Nothing => {
                     let message = format!("found no key for `{}`, expected a key or a list of keys", action.value);
-                    let hint = "signs that YAML uses need quotes, such as '#' or '~'; [] takes the action off the keyboard";
+                    let hint =
+                        "signs that YAML uses need quotes, such as '#' or '~'; [] takes the action off the keyboard";
                     return Err(source.error(action.referenced.into(), message, hint));
                 }
             };

@@ -18,8 +18,7 @@ pub enum Preset {
 
 impl Preset {
     /// Every preset with its name in the configuration.
-    pub const ALL: [(&str, Self); 3] =
-        [("ondeck", Self::Ondeck), ("lazydocker", Self::Lazydocker), ("k9s", Self::K9s)];
+    pub const ALL: [(&str, Self); 3] = [("ondeck", Self::Ondeck), ("lazydocker", Self::Lazydocker), ("k9s", Self::K9s)];
 }
 
 /// One line under `keys:`. It replaces every key that the preset gives to the action; no chords at all

@@ -7,8 +7,19 @@ use super::source::{hinted, quoted};
 
 /// Words that mark a name as a secret; a word after `!` marks it as none, whatever else it holds.
 pub(super) const WORDS: &[&str] = &[
-    "apikey", "auth", "credential", "credentials", "key", "passwd", "password", "pword", "secret", "token",
-    "!file", "!public", "!version",
+    "apikey",
+    "auth",
+    "credential",
+    "credentials",
+    "key",
+    "passwd",
+    "password",
+    "pword",
+    "secret",
+    "token",
+    "!file",
+    "!public",
+    "!version",
 ];
 
 /// The rule for names.
@@ -90,13 +101,19 @@ impl Rule {
     /// Reads a word, `!word` or `/pattern/`; an error is a message and a hint.
     fn read(text: &str) -> Result<Self, (String, String)> {
         if let Some(pattern) = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
-            return regex::RegexBuilder::new(pattern).case_insensitive(true).size_limit(1 << 20).build().map(Self::Pattern).map_err(
-                |error| {
+            return regex::RegexBuilder::new(pattern)
+                .case_insensitive(true)
+                .size_limit(1 << 20)
+                .build()
+                .map(Self::Pattern)
+                .map_err(|error| {
                     let message = error.to_string();
                     let reason = message.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                    (format!("found {}, expected a regular expression between slashes", quoted(text)), reason.to_owned())
-                },
-            );
+                    (
+                        format!("found {}, expected a regular expression between slashes", quoted(text)),
+                        reason.to_owned(),
+                    )
+                });
         }
         let (word, not) = match text.strip_prefix('!') {
             Some(word) => (word, true),
@@ -135,14 +152,34 @@ mod tests {
     fn secrets_by_default() {
         let secrets = Secrets::default();
         for name in [
-            "PASSWORD", "DB_PASSWORD", "POSTGRES_PASSWORD", "api_key", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN",
-            "TOKEN", "MYAPP_AUTH", "dbPassword", "spring.datasource.password", "SSH-KEY", "APIKEY",
+            "PASSWORD",
+            "DB_PASSWORD",
+            "POSTGRES_PASSWORD",
+            "api_key",
+            "AWS_SECRET_ACCESS_KEY",
+            "GITHUB_TOKEN",
+            "TOKEN",
+            "MYAPP_AUTH",
+            "dbPassword",
+            "spring.datasource.password",
+            "SSH-KEY",
+            "APIKEY",
         ] {
             assert!(secrets.is_secret(name), "{name}");
         }
         for name in [
-            "PATH", "KEYBOARD", "MONKEY", "AUTHOR", "TOKENIZER", "POSTGRES_PASSWORD_FILE", "PUBLIC_KEY",
-            "KEY_VERSION", "", "_", "HOME", "TOKENS_PER_SECOND",
+            "PATH",
+            "KEYBOARD",
+            "MONKEY",
+            "AUTHOR",
+            "TOKENIZER",
+            "POSTGRES_PASSWORD_FILE",
+            "PUBLIC_KEY",
+            "KEY_VERSION",
+            "",
+            "_",
+            "HOME",
+            "TOKENS_PER_SECOND",
         ] {
             assert!(!secrets.is_secret(name), "{name}");
         }

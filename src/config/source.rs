@@ -96,7 +96,8 @@ fn excerpt(line: &str, column: usize) -> (String, usize) {
 
 /// Control characters, and those that reorder or hide text.
 fn is_unprintable(ch: char) -> bool {
-    ch.is_control() || matches!(ch, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    ch.is_control()
+        || matches!(ch, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Text without anything that a terminal would act on.
@@ -177,11 +178,15 @@ impl Source {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
         let refused = |error: std::io::Error| {
-            ConfigError::whole(&file, format!("cannot be read: {error}"), match error.kind() {
-                std::io::ErrorKind::NotFound => "`ondeck --print-config` prints one to start from",
-                std::io::ErrorKind::PermissionDenied => "look at its owner and permissions",
-                _ => "",
-            })
+            ConfigError::whole(
+                &file,
+                format!("cannot be read: {error}"),
+                match error.kind() {
+                    std::io::ErrorKind::NotFound => "`ondeck --print-config` prints one to start from",
+                    std::io::ErrorKind::PermissionDenied => "look at its owner and permissions",
+                    _ => "",
+                },
+            )
         };
         let metadata = std::fs::metadata(path).map_err(refused)?;
         if !metadata.is_file() {
@@ -224,14 +229,14 @@ impl Source {
             budget: serde_yaml::budget! { max_events: 100_000, max_nodes: 50_000, max_depth: 32 },
             alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: 10_000 },
         };
-        serde_yaml::from_str_with_options(&self.text, options)
-            .map_err(|error| super::explain::explain(self, &error))
+        serde_yaml::from_str_with_options(&self.text, options).map_err(|error| super::explain::explain(self, &error))
     }
 
     /// What stands at a place, as a message says it.
     pub(super) fn found(&self, place: Place) -> String {
         let line = self.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
-        let (before, rest) = line.split_at(line.char_indices().nth(place.column.saturating_sub(1)).map_or(line.len(), |(at, _)| at));
+        let (before, rest) =
+            line.split_at(line.char_indices().nth(place.column.saturating_sub(1)).map_or(line.len(), |(at, _)| at));
         let rest = rest.split(" #").next().unwrap_or_default().trim();
         match rest.chars().next() {
             None | Some(':' | '#') => "nothing".to_owned(),
@@ -240,7 +245,9 @@ impl Source {
             Some('{') => "a group of settings".to_owned(),
             Some(quote @ ('"' | '\'')) => quoted(rest[1..].split(quote).next().unwrap_or_default()),
             Some('|' | '>') => "a block of text".to_owned(),
-            Some(_) if before.contains(['[', '{']) => quoted(rest.split([',', ']', '}']).next().unwrap_or_default().trim()),
+            Some(_) if before.contains(['[', '{']) => {
+                quoted(rest.split([',', ']', '}']).next().unwrap_or_default().trim())
+            }
             Some(_) if rest.ends_with(':') || rest.contains(": ") => "a group of settings".to_owned(),
             Some(_) => quoted(rest),
         }

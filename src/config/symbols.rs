@@ -189,10 +189,8 @@ impl Symbols {
 
     /// The set for a locale: what `LC_ALL`, `LC_CTYPE` and `LANG` say, the first that is set and not empty.
     pub fn detect() -> Self {
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .into_iter()
-            .filter_map(std::env::var_os)
-            .find(|value| !value.is_empty());
+        let locale =
+            ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
         Self::for_locale(locale.as_deref().and_then(std::ffi::OsStr::to_str))
     }
 
@@ -212,10 +210,35 @@ mod tests {
 
     fn signs(set: &Symbols) -> Vec<&'static str> {
         let mut all = vec![
-            set.running, set.partial, set.stopped, set.failed, set.paused, set.unknown, set.collapsed,
-            set.expanded, set.mark, set.cursor, set.up, set.down, set.left, set.right, set.ascending,
-            set.descending, set.check, set.cross, set.warning, set.dot, set.crumb, set.bar, set.rule,
-            set.branch, set.last_branch, set.stem, set.gauge_full, set.gauge_empty, set.scroll_thumb,
+            set.running,
+            set.partial,
+            set.stopped,
+            set.failed,
+            set.paused,
+            set.unknown,
+            set.collapsed,
+            set.expanded,
+            set.mark,
+            set.cursor,
+            set.up,
+            set.down,
+            set.left,
+            set.right,
+            set.ascending,
+            set.descending,
+            set.check,
+            set.cross,
+            set.warning,
+            set.dot,
+            set.crumb,
+            set.bar,
+            set.rule,
+            set.branch,
+            set.last_branch,
+            set.stem,
+            set.gauge_full,
+            set.gauge_empty,
+            set.scroll_thumb,
             set.scroll_track,
         ];
         all.extend(set.spark);

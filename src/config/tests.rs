@@ -166,7 +166,12 @@ fn commands() {
     wrong(&command("on: container"), "3:5", "`command` is missing", "add `command:`");
     wrong(&command("command: ls"), "3:5", "`on` is missing", "");
     wrong(&command("on: pod\ncommand: ls"), "3:9", "found `pod`, expected container, service,", "");
-    wrong(&command("on: volume\ncommand: echo {{id}}"), "4:14", "found `{{id}}`, expected a field that a volume has", "known are name, host");
+    wrong(
+        &command("on: volume\ncommand: echo {{id}}"),
+        "4:14",
+        "found `{{id}}`, expected a field that a volume has",
+        "known are name, host",
+    );
     wrong(&command("on: image\ncommand: echo {{nmae}}"), "4:14", "`{{nmae}}`", "did you mean `name`?");
     wrong(&command("on: image\ncommand: echo '{{name}}'"), "4:14", "inside quotes", "quotes the value itself");
     wrong(&command("on: image\ncommand: echo {{name"), "4:14", "without its end", "");
@@ -210,7 +215,8 @@ fn nothing_reaches_the_terminal() {
 
 #[test]
 fn references_cannot_grow_a_file() {
-    let mut laughs = String::from("commands:\n- &a {name: a, on: image, command: ls}\nkeys:\n  a: &b [x,x,x,x,x,x,x,x,x,x]\n");
+    let mut laughs =
+        String::from("commands:\n- &a {name: a, on: image, command: ls}\nkeys:\n  a: &b [x,x,x,x,x,x,x,x,x,x]\n");
     for number in 0..2_000 {
         use std::fmt::Write as _;
         writeln!(laughs, "  k{number}: *b").unwrap();

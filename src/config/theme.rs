@@ -7,7 +7,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::theme_file;
-pub use super::theme_file::{ThemeEntry, DEFAULT};
+pub use super::theme_file::{DEFAULT, ThemeEntry};
 
 /// Whether a theme is made for a dark or a light terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -176,10 +176,10 @@ impl Theme {
                 "search" => Modifier::UNDERLINED | Modifier::BOLD,
                 "search_current" => Modifier::REVERSED | Modifier::BOLD,
                 "tab_active" => Modifier::BOLD | Modifier::UNDERLINED,
-                "border_focused" | "title" | "mark" | "accent" | "key" | "warning" | "error"
-                | "unhealthy" | "failed" | "starting" | "syntax_key" | "log_stderr" => Modifier::BOLD,
-                "muted" | "faint" | "border" | "stopped" | "hint" | "tab_inactive" | "log_time"
-                | "syntax_null" | "syntax_comment" => Modifier::DIM,
+                "border_focused" | "title" | "mark" | "accent" | "key" | "warning" | "error" | "unhealthy"
+                | "failed" | "starting" | "syntax_key" | "log_stderr" => Modifier::BOLD,
+                "muted" | "faint" | "border" | "stopped" | "hint" | "tab_inactive" | "log_time" | "syntax_null"
+                | "syntax_comment" => Modifier::DIM,
                 _ => Modifier::empty(),
             })
         })

@@ -222,7 +222,8 @@ impl Theme {
             sources.push(Style::new().fg(palette.color(color)?));
         }
         if sources.is_empty() {
-            sources = ["accent", "info", "success", "warning"].iter().filter_map(|role| looks.get(role)).copied().collect();
+            sources =
+                ["accent", "info", "success", "warning"].iter().filter_map(|role| looks.get(role)).copied().collect();
         }
         Ok(Self::build(file.name.value, file.description, file.kind, sources, |role| {
             looks.get(role).copied().unwrap_or_default()

@@ -75,7 +75,9 @@ fn text_can_be_read() {
                 check(format!("{role} in a popup"), contrast(fg, popup), if least > 2.0 { 4.5 } else { 1.3 });
             }
             // A selection without a colour for text leaves every colour of the row in place.
-            for (name, selection) in [("selection", theme.selection), ("selection_unfocused", theme.selection_unfocused)] {
+            for (name, selection) in
+                [("selection", theme.selection), ("selection_unfocused", theme.selection_unfocused)]
+            {
                 if let (None, None, Some(below), true) = (selection.fg, bg, selection.bg.and_then(rgb), least > 2.0) {
                     check(format!("{role} in {name}"), contrast(fg, below), 4.5);
                 }
@@ -84,7 +86,9 @@ fn text_can_be_read() {
         for (index, style) in theme.sources.iter().enumerate() {
             check(format!("source {index}"), contrast(style.fg.and_then(rgb).unwrap(), screen), 4.5);
         }
-        for (name, selection, least) in [("selection", theme.selection, 1.25), ("selection_unfocused", theme.selection_unfocused, 1.08)] {
+        for (name, selection, least) in
+            [("selection", theme.selection, 1.25), ("selection_unfocused", theme.selection_unfocused, 1.08)]
+        {
             let below = selection.bg.and_then(rgb).unwrap();
             check(format!("{name} against the screen"), contrast(below, screen), least);
             let text = selection.fg.or(theme.text.fg).and_then(rgb).unwrap();
@@ -123,7 +127,10 @@ fn the_clear_theme_is_clear_to_colour_blind_eyes() {
         [[1.255_528, -0.076_749, -0.178_779], [-0.078_411, 0.930_809, 0.147_602], [0.004_733, 0.691_367, 0.303_900]];
     let theme = builtin("clear").unwrap();
     let states = [
-        ("running", theme.running), ("starting", theme.starting), ("failed", theme.failed), ("stopped", theme.stopped),
+        ("running", theme.running),
+        ("starting", theme.starting),
+        ("failed", theme.failed),
+        ("stopped", theme.stopped),
     ]
     .map(|(name, style)| (name, style.fg.and_then(rgb).unwrap()));
     for matrix in [PROTAN, DEUTAN, TRITAN] {
@@ -252,7 +259,7 @@ fn nearest_colours() {
         (Color::Rgb(0, 0, 0), Color::Indexed(16), Color::Black),
         (Color::Rgb(255, 255, 255), Color::Indexed(231), Color::White),
         (Color::Rgb(128, 128, 128), Color::Indexed(244), Color::DarkGray),
-        (Color::Rgb(140, 197, 143), Color::Indexed(114), Color::LightGreen),
+        (Color::Rgb(140, 197, 143), Color::Indexed(108), Color::LightGreen),
         (Color::Rgb(42, 112, 56), Color::Indexed(65), Color::Green),
         (Color::Rgb(90, 174, 255), Color::Indexed(75), Color::LightBlue),
         (Color::Rgb(215, 10, 10), Color::Indexed(160), Color::LightRed),
@@ -289,7 +296,8 @@ fn the_guide_lists_every_role() {
     let guide = include_str!("../../themes/README.md");
     for (role, parent) in ROLES {
         let parent = parent.map_or("needed".to_owned(), |parent| format!("`{parent}`"));
-        let line = guide.lines().find(|line| line.starts_with(&format!("| `{role}` |"))).unwrap_or_else(|| panic!("{role}"));
+        let line =
+            guide.lines().find(|line| line.starts_with(&format!("| `{role}` |"))).unwrap_or_else(|| panic!("{role}"));
         assert!(line.ends_with(&format!("| {parent} |")), "{line}");
     }
     assert_eq!(guide.matches("\n| `").count(), ROLES.len());

@@ -46,9 +46,9 @@ impl FromStr for Size {
         };
         let lower = text.trim().to_ascii_lowercase();
         // `32mb` and `32mib` are what other tools write for the same.
-        let short = ["ib", "b"].iter().find_map(|suffix| {
-            lower.strip_suffix(suffix).filter(|rest| rest.ends_with(['k', 'm', 'g', 't']))
-        });
+        let short = ["ib", "b"]
+            .iter()
+            .find_map(|suffix| lower.strip_suffix(suffix).filter(|rest| rest.ends_with(['k', 'm', 'g', 't'])));
         let short = short.unwrap_or(&lower);
         let (number, unit) = SIZES
             .iter()
@@ -154,19 +154,53 @@ mod tests {
     #[test]
     fn sizes() {
         for (text, bytes) in [
-            ("0", 0), ("512", 512), ("512b", 512), ("64k", 65_536), ("32m", 32 << 20), ("32M", 32 << 20),
-            ("32mb", 32 << 20), ("32MiB", 32 << 20), ("1.5g", 3 << 29), ("2t", 2 << 40), (" 1k ", 1024),
+            ("0", 0),
+            ("512", 512),
+            ("512b", 512),
+            ("64k", 65_536),
+            ("32m", 32 << 20),
+            ("32M", 32 << 20),
+            ("32mb", 32 << 20),
+            ("32MiB", 32 << 20),
+            ("1.5g", 3 << 29),
+            ("2t", 2 << 40),
+            (" 1k ", 1024),
         ] {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
         }
-        for text in ["", "m", "-1m", "+1m", "1e3", "1.m", ".5m", "1.2.3m", "1.5", "12 m", "12x", "nan", "inf", "9999999999t", "1mm"] {
+        for text in [
+            "",
+            "m",
+            "-1m",
+            "+1m",
+            "1e3",
+            "1.m",
+            ".5m",
+            "1.2.3m",
+            "1.5",
+            "12 m",
+            "12x",
+            "nan",
+            "inf",
+            "9999999999t",
+            "1mm",
+        ] {
             assert!(text.parse::<Size>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn periods() {
-        for (text, seconds) in [("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("1d", 86_400), ("1.5h", 5400), ("0s", 0), ("1w", 604_800)] {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("30m", 1800),
+            ("2h", 7200),
+            ("1h30m", 5400),
+            ("1d", 86_400),
+            ("1.5h", 5400),
+            ("0s", 0),
+            ("1w", 604_800),
+        ] {
             assert_eq!(text.parse(), Ok(Period(Duration::from_secs(seconds))), "{text}");
         }
         for text in ["", "90", "s", "1h1h", "30m1h", "1y", "-1s", "1h 30m", "1e3s", "99999999999h", "1hh"] {
