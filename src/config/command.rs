@@ -117,7 +117,7 @@ impl CustomCommand {
                 Piece::Text(text) => command.push_str(text),
                 Piece::Field { name, starts_word } => {
                     let value = fields.0.get(name).ok_or_else(|| {
-                        format!("`{}` needs a {name}, and this {} has none", self.name, self.on.name())
+                        format!("`{}` needs the {name}, and this {} has none", self.name, self.on.name())
                     })?;
                     if value.chars().any(char::is_control) {
                         return Err(format!("the {name} holds control characters: {}", quoted(value)));
@@ -188,7 +188,7 @@ impl Template {
             };
             let wanted = tail[2..end].trim();
             let Some(name) = on.fields().iter().find(|field| **field == wanted) else {
-                let message = format!("found {}, expected a field that a {} has", quoted(&tail[..end + 2]), on.name());
+                let message = format!("found {}, expected a field of `on: {}`", quoted(&tail[..end + 2]), on.name());
                 return Err((message, suggestion(wanted, on.fields().iter().copied())));
             };
             shell.read(text);
@@ -267,7 +267,7 @@ impl Shell {
                 (Some('"') | None, '`') => self.backtick = !self.backtick,
                 (None, '\'' | '"') => self.quote = Some(ch),
                 (None, '#') if before == '\0' || before.is_whitespace() || ";&|()".contains(before) => {
-                    self.comment = true
+                    self.comment = true;
                 }
                 _ => {}
             }
@@ -333,7 +333,7 @@ mod tests {
         assert!(
             made.expand(&Fields::new().with("stack", ""))
                 .unwrap_err()
-                .contains("needs a stack, and this container has none")
+                .contains("needs the stack, and this container has none")
         );
     }
 

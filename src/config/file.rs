@@ -185,7 +185,7 @@ impl Config {
             return Err(source.error(place, format!("found {} as a name, expected a line of text", quoted(&name)), ""));
         }
         if self.commands.iter().any(|other| other.name == name && other.on == on) {
-            let message = format!("there is a second command {} for a {}", quoted(&name), on.name());
+            let message = format!("there is a second command {} with `on: {}`", quoted(&name), on.name());
             return Err(source.error(place, message, "give one of them another name"));
         }
         if let Some(key) = &key

@@ -112,7 +112,8 @@ impl Symbols {
         partial: "◐",
         stopped: "○",
         failed: "✖",
-        paused: "⏸",
+        // Not U+23F8: many fonts lack it, and some terminals draw it as an emoji two cells wide.
+        paused: "‖",
         unknown: "?",
         collapsed: "▸",
         expanded: "▾",

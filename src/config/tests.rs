@@ -169,7 +169,7 @@ fn commands() {
     wrong(
         &command("on: volume\ncommand: echo {{id}}"),
         "4:14",
-        "found `{{id}}`, expected a field that a volume has",
+        "found `{{id}}`, expected a field of `on: volume`",
         "known are name, host",
     );
     wrong(&command("on: image\ncommand: echo {{nmae}}"), "4:14", "`{{nmae}}`", "did you mean `name`?");
@@ -181,7 +181,7 @@ fn commands() {
     let twice = "commands:\n- {name: a, key: x, on: image, command: ls}\n- {name: b, key: x, on: image, command: ls}\n";
     wrong(twice, "3:18", "`x` is the key of `a` already", "");
     let twice = "commands:\n- {name: a, on: image, command: ls}\n- {name: a, on: image, command: ls}\n";
-    wrong(twice, "3:3", "second command `a` for a image", "");
+    wrong(twice, "3:3", "second command `a` with `on: image`", "");
 }
 
 #[test]
