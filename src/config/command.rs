@@ -288,6 +288,9 @@ impl Shell {
             Some("after `$`")
         } else if whole.contains("<<") {
             Some("in a command with a here-document")
+        } else if whole.contains("$'") {
+            // Where such a quote ends depends on the shell.
+            Some("in a command with `$'`")
         } else if whole.contains("((") {
             Some("in a command with arithmetic")
         } else {
@@ -362,6 +365,7 @@ mod tests {
             "echo it\\'s '{{name}}'",
             "echo \"a\\\"{{name}}\"",
             "# {{name}}",
+            "echo $'a\\' {{name}}",
             "echo \"`echo {{name}}`\"",
         ] {
             assert!(command(On::Container, text).is_err(), "{text}");
