@@ -258,3 +258,14 @@ pub trait Rows: Sync {
     /// What stands there when it has no rows at all.
     fn empty(&self, cx: &Cx<'_>) -> Empty;
 }
+
+/// The sign of a status.
+pub const fn status_sign(symbols: &Symbols, status: Status) -> &'static str {
+    match status {
+        Status::Running => symbols.running,
+        Status::Partial | Status::Unhealthy => symbols.partial,
+        Status::Stopped => symbols.stopped,
+        Status::Paused => symbols.paused,
+        Status::Failed => symbols.failed,
+    }
+}
