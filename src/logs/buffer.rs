@@ -1,5 +1,8 @@
 //! The lines one pane holds, within a budget of bytes.
 
+// Lines in memory are far fewer than an i64 counts.
+#![allow(clippy::cast_possible_wrap)]
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -351,7 +354,7 @@ mod tests {
 
     #[test]
     fn older_lines_push_out_the_newest_and_keep_every_position() {
-        let mut buffer = LogBuffer::new(1 << 20);
+        let mut buffer = LogBuffer::new(1_250_000);
         buffer.append(chunk(3000..6000, 200));
         buffer.append(chunk(6000..7000, 200));
         assert_eq!(buffer.line(Pos(10)).unwrap().text.parse(), Ok(3010));

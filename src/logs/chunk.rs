@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 /// What is special about a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools)]
 pub struct Flags {
     /// It came from standard error.
     pub stderr: bool,

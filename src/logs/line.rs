@@ -21,6 +21,7 @@ pub enum Colour {
 
 /// How SGR sequences dress a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[allow(clippy::struct_excessive_bools)]
 pub struct Style {
     /// Of the text.
     pub fg: Colour,

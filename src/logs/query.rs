@@ -1,5 +1,8 @@
 //! Finding in logs.
 
+// Lines in memory are far fewer than an i64 counts.
+#![allow(clippy::cast_possible_wrap)]
+
 use std::borrow::Cow;
 use std::ops::Range;
 

@@ -31,7 +31,7 @@ pub(super) fn append(raw: &[u8], out: &mut String, cap: usize) -> Cleaned {
     }
     let text = String::from_utf8_lossy(kept);
     let mut found = if text.contains(['\r', '\x08']) {
-        let mut cells = Cells::default();
+        let mut cells = Overwritten::default();
         let found = walk(&text, &mut cells);
         cells.write(out, cap);
         found
@@ -238,7 +238,7 @@ const FURTHEST: usize = 512;
 
 /// A line that goes back over itself (progress bars, overstruck bold), as a terminal would leave it.
 #[derive(Default)]
-struct Cells {
+struct Overwritten {
     cells: Vec<Cell>,
     column: usize,
     /// Everything ever written; cells are ranges of it.
@@ -257,7 +257,7 @@ struct Cell {
     second_half: bool,
 }
 
-impl Cells {
+impl Overwritten {
     fn put(&mut self, c: char) {
         let start = self.written.len();
         self.written.push(c);
@@ -323,7 +323,7 @@ impl Cells {
     }
 }
 
-impl Sink for Cells {
+impl Sink for Overwritten {
     fn text(&mut self, text: &str) -> bool {
         text.chars().for_each(|c| self.put(c));
         true
@@ -358,11 +358,9 @@ impl Sink for Cells {
             b'G' => self.column = parameter.saturating_sub(1).min(far),
             b'C' => self.column = self.column.saturating_add(parameter.max(1)).min(far),
             b'D' => self.column = self.column.saturating_sub(parameter.max(1)),
-            b'K' if parameter == 0 => {
-                if self.column < self.cells.len() {
-                    self.split(self.column);
-                    self.cells.truncate(self.column);
-                }
+            b'K' if parameter == 0 && self.column < self.cells.len() => {
+                self.split(self.column);
+                self.cells.truncate(self.column);
             }
             b'K' if parameter == 2 => self.cells.clear(),
             _ => {}

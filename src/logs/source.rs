@@ -91,13 +91,13 @@ impl Chunks {
             };
             let piece = match patience {
                 None => self.stream.next().await,
-                Some(until) => match tokio::time::timeout_at(until, self.stream.next()).await {
-                    Ok(piece) => piece,
-                    Err(_) => {
+                Some(until) => {
+                    let Ok(piece) = tokio::time::timeout_at(until, self.stream.next()).await else {
                         self.idle();
                         continue;
-                    }
-                },
+                    };
+                    piece
+                }
             };
             match piece {
                 Some(Ok(piece)) => self.reader.feed(&piece),
