@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use crate::engine::model::{Container, DiskUse, EngineInfo, Event, Id, Image, Inspection, Network, State, Volume};
-use crate::engine::{Engine, EngineError, Endpoint, ErrorKind, Result};
+use crate::engine::{Endpoint, Engine, EngineError, ErrorKind, Result};
 
 use super::snapshot::{EVENTS_KEPT, Link, Listing, Snapshot, Status};
 use super::stacks::stacks_of;
@@ -66,7 +66,8 @@ impl Host {
     /// unreadable certificates; an engine that cannot be reached shows in the snapshot.
     pub fn open(endpoint: &Endpoint, options: Options) -> Result<Self> {
         let engine = Engine::connect(endpoint)?;
-        let mut snap = Snapshot { host: endpoint.name.clone(), address: endpoint.address.to_string(), ..Snapshot::default() };
+        let mut snap =
+            Snapshot { host: endpoint.name.clone(), address: endpoint.address.to_string(), ..Snapshot::default() };
         if options.read_only {
             snap.access.read_only = Some("the panel was started with --read-only".to_owned());
         }
@@ -363,7 +364,18 @@ impl Watcher {
         let soon = Instant::now() + GATHER;
         let action = event.action.split(':').next().unwrap_or_default().to_owned();
         // Probes of healthchecks run commands; they would drown everything else and change nothing.
-        if matches!(action.as_str(), "exec_create" | "exec_start" | "exec_die" | "exec_detach" | "top" | "attach" | "resize" | "archive-path" | "export") {
+        if matches!(
+            action.as_str(),
+            "exec_create"
+                | "exec_start"
+                | "exec_die"
+                | "exec_detach"
+                | "top"
+                | "attach"
+                | "resize"
+                | "archive-path"
+                | "export"
+        ) {
             return;
         }
         match (event.kind.as_str(), action.as_str()) {
@@ -467,14 +479,19 @@ impl Watcher {
         }
         for mut container in list {
             let old = self.snap.containers.get(&container.id);
-            let as_before = old.is_some_and(|o| (o.state, o.health, o.exit_code) == (container.state, container.health, container.exit_code));
+            let as_before = old.is_some_and(|o| {
+                (o.state, o.health, o.exit_code) == (container.state, container.health, container.exit_code)
+            });
             if let Some(old) = old.filter(|o| as_before && o.detail.is_some()) {
                 // What an inspection said is more exact than the listing's words.
                 container.detail.clone_from(&old.detail);
                 container.command.clone_from(&old.command);
                 (container.started, container.finished) = (old.started, old.finished);
                 container.networks.clone_from(&old.networks);
-            } else if container.status() >= Status::Unhealthy || container.exit_code == Some(137) || is_passing(&container) {
+            } else if container.status() >= Status::Unhealthy
+                || container.exit_code == Some(137)
+                || is_passing(&container)
+            {
                 self.dirty.insert(container.id.clone());
             }
             self.take_container(container);
