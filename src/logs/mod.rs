@@ -36,3 +36,18 @@ pub use reader::{Limits, Reader, Shape};
 pub use save::{SaveError, Saved, save};
 pub use source::{LogSource, Source};
 pub use tail::{FollowAsk, LogEvent, Tail, follow};
+
+/// `text` as it may be shown: without colours and without anything a terminal obeys, line by line.
+pub fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (n, line) in text.lines().enumerate() {
+        if n > 0 {
+            out.push('\n');
+        }
+        let mut cleaned = String::new();
+        sanitize::append(line.as_bytes(), &mut cleaned, usize::MAX);
+        let line = Line { text: &cleaned, nanos: 0, source: 0, dropped: 0, flags: Flags::default() };
+        out.push_str(&plain(&line));
+    }
+    out
+}

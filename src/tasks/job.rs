@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::engine::Prune;
 use crate::engine::model::Id;
 use crate::fleet::Stack;
+use crate::logs::Source;
 use crate::stacks;
 
 /// Something with a name.
@@ -104,8 +105,8 @@ pub enum Job {
     /// With what it will remove and free, as far as that is known.
     Prune { what: Prune, finds: Vec<String> },
     Stack { verb: StackVerb, stack: Stack },
-    /// Writes whole logs to a file that must not exist yet. Each container with whether it has a terminal.
-    SaveLogs { on: Vec<(Named, bool)>, path: PathBuf },
+    /// Writes whole logs to a file that must not exist yet.
+    SaveLogs { on: Vec<Source>, path: PathBuf },
     /// A command of the user's own, for the shell.
     Custom { name: String, command: String },
 }
@@ -123,7 +124,7 @@ impl Job {
             Self::Prune { what, .. } => format!("prune {}", prune_words(*what)),
             Self::Stack { verb, stack } => format!("{} {}", verb.word(), stack.name),
             Self::SaveLogs { on, .. } => {
-                let names: Vec<Named> = on.iter().map(|(n, _)| n.clone()).collect();
+                let names: Vec<Named> = on.iter().map(|s| Named { id: s.id.clone(), name: s.name.to_string() }).collect();
                 format!("save logs of {}", several(&names, "container"))
             }
             Self::Custom { name, .. } => name.clone(),
@@ -153,11 +154,11 @@ impl Job {
                 format!("docker compose {} {}{more}", arguments.join(" "), verb.word())
             }
             Self::SaveLogs { on, path } => match &on[..] {
-                [(one, _)] => {
+                [one] => {
                     format!("docker logs --timestamps {} > {}", shell_quote(&one.name), shell_quote(&path.display().to_string()))
                 }
                 _ => {
-                    let names: Vec<String> = on.iter().map(|(n, _)| shell_quote(&n.name)).collect();
+                    let names: Vec<String> = on.iter().map(|s| shell_quote(&s.name)).collect();
                     let path = shell_quote(&path.display().to_string());
                     format!("for c in {}; do docker logs --timestamps $c; done > {path}", names.join(" "))
                 }

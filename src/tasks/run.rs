@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use crate::engine::model::{Health, Id, State};
 use crate::engine::{Engine, EngineError, ErrorKind};
 use crate::fleet::Stack;
+use crate::logs::{SaveError, Saved};
 use crate::stacks;
 
 use super::job::{Job, Named, StackVerb, Verb};
@@ -171,10 +172,15 @@ async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
             Ok(summary) => Outcome::Done(format!("{summary} in {}", seconds(began))),
             Err(e) => Outcome::Failed(e),
         },
-        Job::SaveLogs { on, path } => match crate::logs::save(engine, &on, &path, |bytes| teller.progress(0, 0, crate::text::size(bytes))).await {
-            Ok(bytes) => Outcome::Done(format!("{} in {}", crate::text::size(bytes), path.display())),
-            Err(e) => Outcome::Failed(e),
-        },
+        Job::SaveLogs { on, path } => {
+            let told = |saved: Saved| teller.progress(0, 0, format!("{} lines", saved.lines));
+            match crate::logs::save(engine, &on, &path, false, told).await {
+                Ok(saved) => Outcome::Done(format!("{} lines, {} in {}", saved.lines, crate::text::size(saved.bytes), path.display())),
+                Err(SaveError::Engine(e)) => Outcome::Failed(e),
+                Err(e @ SaveError::Exists(_)) => Outcome::Failed(EngineError::new(ErrorKind::Conflict, e.to_string()).with_hint("choose another name")),
+                Err(e) => Outcome::Failed(EngineError::new(ErrorKind::Other, e.to_string())),
+            }
+        }
         Job::Custom { command, .. } => {
             let mut child = Command::new("sh");
             child.arg("-c").arg(&command);
@@ -215,10 +221,11 @@ where
     F: Fn(Named) -> BoxFuture<'static, Result<(), EngineError>>,
 {
     teller.progress(0, on.len(), "");
-    let work = on.iter().map(|one| {
+    let mut work: Vec<BoxFuture<'static, (String, Result<(), EngineError>)>> = Vec::new();
+    for one in on {
         let (name, doing) = (one.name.clone(), act(one.clone()));
-        async move { (name, doing.await) }
-    });
+        work.push(Box::pin(async move { (name, doing.await) }));
+    }
     let mut results = futures::stream::iter(work).buffer_unordered(AT_ONCE);
     let (mut done, mut failed) = (0, Vec::new());
     while let Some((name, result)) = results.next().await {
@@ -288,9 +295,10 @@ async fn on_stack(engine: &Engine, verb: StackVerb, stack: &Stack, teller: &Tell
     for (i, wave) in waves.iter().enumerate() {
         let names: Vec<&str> = wave.iter().map(|n| n.name.as_str()).collect();
         teller.progress(done, total, format!("{} {}", action.words().0, names.join(", ")));
-        let work = wave.iter().map(|one| {
-            let (engine, action) = (engine.clone(), action.clone());
-            async move {
+        let mut work = Vec::new();
+        for one in wave {
+            let (engine, action, one) = (engine.clone(), action.clone(), one.clone());
+            work.push(async move {
                 if verb == StackVerb::Down {
                     // Asked to end before it is removed, as compose does.
                     match engine.stop(&one.id, None).await {
@@ -299,8 +307,8 @@ async fn on_stack(engine: &Engine, verb: StackVerb, stack: &Stack, teller: &Tell
                     }
                 }
                 on_container(&engine, &action, &one.id).await.map_err(|e| (one.name.clone(), e))
-            }
-        });
+            });
+        }
         for result in futures::future::join_all(work).await {
             match result {
                 Ok(()) => done += 1,
@@ -373,34 +381,9 @@ async fn run_child(mut command: Command, teller: &Teller) -> Result<(), EngineEr
         .map_err(|e| EngineError::new(ErrorKind::Config, format!("{program} cannot be run: {e}")))?;
     let mut group = Group(child.id());
     let last = Mutex::new(String::new());
-    let read = |pipe: Option<Box<dyn AsyncRead + Send + Unpin>>| {
-        let last = &last;
-        async move {
-            let Some(pipe) = pipe else { return };
-            let mut reader = BufReader::new(pipe);
-            let mut line = Vec::new();
-            // Progress bars end their lines with a carriage return; each is a line of its own here.
-            while let Ok(n) = reader.read_until(b'\n', &mut line).await {
-                if n == 0 {
-                    break;
-                }
-                let text = String::from_utf8_lossy(&line);
-                let text = text.trim_end().rsplit('\r').next().unwrap_or_default();
-                let text = crate::logs::plain(text);
-                if !text.trim().is_empty() {
-                    teller.line(&text);
-                    teller.send(TaskEvent::Progress { id: teller.id, done: 0, total: None, note: text.clone() });
-                    if let Ok(mut last) = last.lock() {
-                        *last = text;
-                    }
-                }
-                line.clear();
-            }
-        }
-    };
     let stdout = child.stdout.take().map(|p| Box::new(p) as Box<dyn AsyncRead + Send + Unpin>);
     let stderr = child.stderr.take().map(|p| Box::new(p) as Box<dyn AsyncRead + Send + Unpin>);
-    futures::join!(read(stdout), read(stderr));
+    futures::join!(read_lines(stdout, teller, &last), read_lines(stderr, teller, &last));
     let status = child.wait().await;
     group.0 = None;
     match status {
@@ -411,5 +394,28 @@ async fn run_child(mut command: Command, teller: &Teller) -> Result<(), EngineEr
             Err(EngineError::new(ErrorKind::Other, format!("{program} {words}: {said}")))
         }
         Err(e) => Err(EngineError::new(ErrorKind::Other, format!("{program}: {e}"))),
+    }
+}
+
+/// Every line of a pipe becomes a line of the task.
+async fn read_lines(pipe: Option<Box<dyn AsyncRead + Send + Unpin>>, teller: &Teller, last: &Mutex<String>) {
+    let Some(pipe) = pipe else { return };
+    let mut reader = BufReader::new(pipe);
+    let mut line = Vec::new();
+    while let Ok(n) = reader.read_until(b'\n', &mut line).await {
+        if n == 0 {
+            break;
+        }
+        // Progress bars go back to the beginning of their line: the last state counts.
+        let text = String::from_utf8_lossy(&line);
+        let text = crate::logs::harmless(text.trim_end().rsplit('\r').next().unwrap_or_default());
+        if !text.trim().is_empty() {
+            teller.line(&text);
+            teller.send(TaskEvent::Progress { id: teller.id, done: 0, total: None, note: text.clone() });
+            if let Ok(mut last) = last.lock() {
+                *last = text;
+            }
+        }
+        line.clear();
     }
 }

@@ -235,8 +235,7 @@ impl App {
                 if text.is_empty() {
                     return Err("a file name is needed".to_owned());
                 }
-                let on = self.detail.logs.sources().iter().map(|s| (Named { id: s.id.clone(), name: s.name.clone() }, s.tty));
-                let on: Vec<_> = on.collect();
+                let on = self.detail.logs.sources().to_vec();
                 self.out.push(Effect::Run(Job::SaveLogs { on, path: PathBuf::from(text) }));
                 Ok(())
             }

@@ -175,7 +175,7 @@ impl App {
                 line.push(Tone::Muted, format!("  {} ms", end.as_millisecond() - start.as_millisecond()));
             }
             lines.push(line);
-            for text in crate::logs::plain(&probe.output).lines().filter(|l| !l.trim().is_empty()).take(20) {
+            for text in crate::logs::harmless(&probe.output).lines().filter(|l| !l.trim().is_empty()).take(20) {
                 lines.push(TextLine::new(if good { Tone::Muted } else { Tone::Plain }, format!("    {text}")));
             }
         }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -109,30 +108,32 @@ impl Default for LogTask {
 impl LogTask {
     /// The next answer. While nobody asks, the engine waits: nothing piles up.
     pub async fn next(&mut self) -> Option<LogAnswer> {
+        enum Step {
+            Inner(Option<Inner>),
+            Followed(u64, Option<LogEvent>),
+        }
         loop {
-            let following: BoxFuture<'_, Option<(u64, Option<LogEvent>)>> = match &mut self.tail {
-                Some((n, tail)) => {
-                    let n = *n;
-                    Box::pin(async move { Some((n, tail.next().await)) })
+            let tail = self.tail.as_mut();
+            let followed = async move {
+                match tail {
+                    Some((n, tail)) => (*n, tail.next().await),
+                    None => std::future::pending().await,
                 }
-                None => Box::pin(std::future::pending()),
             };
-            tokio::select! {
+            let step = tokio::select! {
                 biased;
-                inner = self.rx.recv() => {
-                    drop(following);
-                    match inner? {
-                        Inner::Tail(n, tail, sources) => {
-                            self.tail = Some((n, tail));
-                            return Some(LogAnswer::Opened(n, sources));
-                        }
-                        Inner::Answer(answer) => return Some(answer),
-                    }
+                inner = self.rx.recv() => Step::Inner(inner),
+                (n, event) = followed => Step::Followed(n, event),
+            };
+            match step {
+                Step::Inner(None) => return None,
+                Step::Inner(Some(Inner::Tail(n, tail, sources))) => {
+                    self.tail = Some((n, tail));
+                    return Some(LogAnswer::Opened(n, sources));
                 }
-                event = following => match event {
-                    Some((n, Some(event))) => return Some(LogAnswer::Event(n, event)),
-                    _ => self.tail = None,
-                },
+                Step::Inner(Some(Inner::Answer(answer))) => return Some(answer),
+                Step::Followed(n, Some(event)) => return Some(LogAnswer::Event(n, event)),
+                Step::Followed(_, None) => self.tail = None,
             }
         }
     }

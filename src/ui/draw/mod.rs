@@ -50,7 +50,8 @@ pub fn style(theme: &Theme, tone: Tone) -> Style {
 /// Draws everything.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
-    frame.buffer_mut().set_style(frame.area(), theme.background);
+    let screen = frame.area();
+    frame.buffer_mut().set_style(screen, theme.background);
     if layout::too_small(app) {
         let text = format!("ondeck needs {}x{}; this terminal has {}x{}", LEAST.0, LEAST.1, app.size.width, app.size.height);
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).alignment(Alignment::Center), frame.area());

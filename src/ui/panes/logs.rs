@@ -259,7 +259,7 @@ impl App {
                 pane.backlog = true;
                 // A short log is whole when fewer lines came than were asked for.
                 if pane.ask.tail.is_some_and(|t| (pane.buffer.len() as u64) < t) && pane.ask.since.is_none() && pane.buffer.dropped_oldest() == 0 {
-                    pane.buffer.set_at_head();
+                    pane.buffer.mark_head();
                 }
             }
             LogAnswer::Event(_, LogEvent::Ended { source }) => {
