@@ -10,6 +10,7 @@ use crate::text::{fit, width};
 use crate::ui::app::{App, Focus};
 use crate::ui::list::fit_columns;
 use crate::ui::view::{Empty, View};
+use crate::ui::views::deck;
 
 use super::{cut, list_focused, nothing, pane, style};
 
@@ -19,7 +20,14 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
     let symbols = &app.settings.symbols;
     let list = app.list();
     let view = app.view.rows();
-    let title = Line::from(vec![Span::styled(format!(" {} ", app.view.tab().1), theme.title)]);
+    let title = match (app.view, deck::attention(&app.snap).len()) {
+        (View::Deck, 0) if list.rows.is_empty() => Span::styled(" Deck ", theme.title),
+        (View::Deck, 0) => Span::styled(" All is well ", theme.success),
+        (View::Deck, 1) => Span::styled(" 1 needs attention ", theme.failed),
+        (View::Deck, n) => Span::styled(format!(" {n} need attention "), theme.failed),
+        (view, _) => Span::styled(format!(" {} ", view.tab().1), theme.title),
+    };
+    let title = Line::from(title);
     let count = if list.filter.is_empty() { format!(" {} ", list.rows.len()) } else { format!(" {} of {} ", list.rows.len(), list.total) };
     let mut block = pane(app, title, list_focused(app));
     if app.view != View::Deck {
