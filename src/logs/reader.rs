@@ -252,7 +252,7 @@ impl Reader {
                 return;
             };
             // A line longer than is kept takes the same way whether it came in one piece or in many.
-            if self.pending[at].open || end > self.room() {
+            if self.pending[at].open || end >= self.room() {
                 self.hold(at, &rest[..end]);
                 self.close(stderr, false);
             } else {
@@ -267,7 +267,7 @@ impl Reader {
     fn plain(&mut self, piece: &[u8]) {
         let mut rest = piece;
         while let Some(end) = memchr::memchr(b'\n', rest) {
-            if self.pending[0].open || end > self.room() {
+            if self.pending[0].open || end >= self.room() {
                 self.hold(0, &rest[..end]);
                 self.close(false, false);
             } else {
