@@ -102,7 +102,7 @@ pub fn events(app: &App, frame: &mut Frame<'_>, area: Rect) {
         };
         let what = cell(2);
         let spans = vec![
-            Span::styled(format!("{}  ", cell(3).text), theme.muted),
+            Span::styled(format!("{:8}  ", cell(3).text), theme.muted),
             Span::styled(format!("{name}{space}  "), style(theme, cell(0).tone)),
             Span::styled(kind, theme.muted),
             Span::styled(what.text, style(theme, what.tone)),

@@ -28,10 +28,19 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
         (view, _) => Span::styled(format!(" {} ", view.tab().1), theme.title),
     };
     let title = Line::from(title);
-    let count = if list.filter.is_empty() { format!(" {} ", list.rows.len()) } else { format!(" {} of {} ", list.rows.len(), list.total) };
+    let mut count = Vec::new();
+    if !list.marked.is_empty() {
+        count.push(Span::styled(format!(" {} marked", list.marked.len()), theme.mark));
+    }
+    if app.hide_stopped && matches!(app.view, View::Stacks | View::Containers) {
+        count.push(Span::styled(" stopped hidden", theme.warning));
+    }
+    let rows_shown = list.rows.len();
+    let of = if list.filter.is_empty() { format!(" {rows_shown} ") } else { format!(" {rows_shown} of {} ", list.total) };
+    count.push(Span::styled(of, theme.muted));
     let mut block = pane(app, title, list_focused(app));
     if app.view != View::Deck {
-        block = block.title(Line::styled(count, theme.muted).alignment(Alignment::Right));
+        block = block.title(Line::from(count).alignment(Alignment::Right));
     }
     let typing = app.typing.as_ref().filter(|t| t.focus == Focus::List);
     if typing.is_some() || !list.filter.is_empty() {

@@ -58,6 +58,12 @@ pub fn clock(time: Timestamp, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
 }
 
+/// The time of day of what happened lately, the date of what is older.
+fn when(cx: &Cx<'_>, time: Timestamp) -> String {
+    let lately = cx.now.as_second() - time.as_second() < 20 * 3600;
+    if lately { clock(time, cx.zone) } else { time.to_zoned(cx.zone.clone()).strftime("%d %b").to_string() }
+}
+
 impl Rows for Activity {
     fn columns(&self) -> &'static [Column] {
         &COLUMNS
@@ -85,8 +91,8 @@ impl Rows for Activity {
             (1, At::Event(e)) => Cell::muted(&*e.kind),
             (2, At::Task(t)) => outcome(t),
             (2, At::Event(e)) => happened(cx.snap, e),
-            (3, At::Task(t)) => Cell::muted(clock(t.started, cx.zone)),
-            (3, At::Event(e)) => Cell::muted(clock(e.time, cx.zone)),
+            (3, At::Task(t)) => Cell::muted(when(cx, t.started)),
+            (3, At::Event(e)) => Cell::muted(when(cx, e.time)),
             _ => Cell::default(),
         }
     }
