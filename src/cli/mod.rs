@@ -1,1 +1,205 @@
-//! (in the making)
+//! The command line: opens the panel, or answers without a screen.
+//!
+//! Results go to standard output, everything else to standard error; `--json` is an array of objects.
+
+mod ps;
+mod stacks;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::engine::{Endpoint, Engine, EngineError, Surroundings};
+use crate::ui::{self, PanelOptions};
+
+/// Everything Docker on one screen: stacks, containers, logs, health
+#[derive(Debug, Parser)]
+#[command(name = "ondeck", version, about, max_term_width = 100)]
+struct Arguments {
+    /// Engine to talk to: an address (unix://, tcp://, ssh://) or the name of a docker context
+    #[arg(long, short = 'H', global = true, value_name = "URL|CONTEXT")]
+    host: Option<String>,
+    /// Change nothing, whatever is pressed
+    #[arg(long)]
+    read_only: bool,
+    /// Colours of the panel; the command `theme` in the panel lists them
+    #[arg(long, value_name = "NAME")]
+    theme: Option<String>,
+    /// Config file instead of the usual one
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the default config file with all it can say, and end
+    #[arg(long)]
+    print_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List containers, running or not
+    Ps {
+        /// As JSON: an array of objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// List compose stacks with their services
+    Stacks {
+        /// As JSON: an array of objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// What a subcommand ends with when it does not go well.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Told to the person; the exit code is 1.
+    Told(String),
+    /// Nobody reads what we write (`ondeck ps | head -1`): no error.
+    Closed,
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let hint = if error.hint.is_empty() { String::new() } else { format!("\n  {}", error.hint) };
+        Self::Told(format!("{}{hint}", error.message))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Told(error.to_string()) }
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let (panic_hook, error_hook) = color_eyre::config::HookBuilder::default()
+        .display_env_section(false)
+        .panic_section("This is a defect of ondeck. Please report it with the lines above.")
+        .into_hooks();
+    if let Err(error) = error_hook.install() {
+        eprintln!("ondeck: {error}");
+    }
+    let report = panic_hook.into_panic_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        // First the terminal, else nobody can read what went wrong.
+        ui::terminal::give_back();
+        report(info);
+    }));
+    match run(Arguments::parse()) {
+        Ok(code) => code,
+        Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Told(text)) => {
+            eprintln!("ondeck: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    if arguments.print_config {
+        out.write_all(Config::documented().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (list, json) = match arguments.command {
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "ondeck", &mut script);
+            out.write_all(&script)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Man) => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+            out.write_all(&page)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        None => {
+            drop(out);
+            return panel(arguments);
+        }
+        Some(Command::Ps { json }) => (true, json),
+        Some(Command::Stacks { json }) => (false, json),
+    };
+    let endpoint = endpoint(arguments.host.as_deref(), || Config::load(arguments.config.as_deref()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let containers = runtime.block_on(async { Engine::connect(&endpoint)?.containers().await })?;
+    if list { ps::print(&mut out, containers, json)? } else { stacks::print(&mut out, containers, json)? }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The engine to talk to: as the flag says, else as the config says, else as the docker CLI decides.
+fn endpoint(
+    flag: Option<&str>,
+    config: impl FnOnce() -> Result<Config, crate::config::ConfigError>,
+) -> Result<Endpoint, Failure> {
+    let around = Surroundings::of_process();
+    if flag.is_some() {
+        return Ok(Endpoint::resolve(flag, &around)?);
+    }
+    let config = config().map_err(|e| Failure::Told(e.to_string()))?;
+    // What the person set for this shell counts more than a file.
+    let set = ["DOCKER_HOST", "DOCKER_CONTEXT"].iter().any(|v| std::env::var_os(v).is_some_and(|v| !v.is_empty()));
+    let host = config.host.as_deref().filter(|_| !set);
+    Ok(Endpoint::resolve(host, &around)?)
+}
+
+fn panel(arguments: Arguments) -> Result<ExitCode, Failure> {
+    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+        eprintln!(
+            "ondeck: the panel needs a terminal, and this is none.\n  Without a screen: `ondeck ps`, `ondeck stacks`, each also with --json."
+        );
+        return Ok(ExitCode::from(2));
+    }
+    let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
+    let endpoint = endpoint(arguments.host.as_deref(), || Ok(config.clone()))?;
+    let options = PanelOptions { endpoint, config, read_only: arguments.read_only, theme: arguments.theme };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(ui::run(options));
+    // Requests that still wait for an engine must not hold the person up.
+    runtime.shutdown_background();
+    result.map_err(|e| Failure::Told(format!("{e:#}")))
+}
+
+/// Rows of columns that stand below each other; the last one is as long as it is.
+pub(crate) fn columns(out: &mut impl Write, rows: &[Vec<String>]) -> io::Result<()> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count)
+        .map(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| crate::text::width(c)).max().unwrap_or(0))
+        .collect();
+    for row in rows {
+        let mut line = String::new();
+        for (i, cell) in row.iter().enumerate() {
+            line.push_str(cell);
+            if i + 1 < row.len() {
+                line.push_str(&" ".repeat(widths[i] - crate::text::width(cell) + 2));
+            }
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -107,7 +107,10 @@ impl Engine {
     pub async fn remove_image(&self, name: &str, force: bool) -> Result<Vec<String>> {
         let options = RemoveImageOptionsBuilder::default().force(force).build();
         let gone = call!(self, format!("DELETE /images/{name}"), self.docker.remove_image(name, Some(options), None))?;
-        Ok(gone.into_iter().filter_map(|i| i.deleted.map(|d| format!("deleted {d}")).or(i.untagged.map(|u| format!("untagged {u}")))).collect())
+        Ok(gone
+            .into_iter()
+            .filter_map(|i| i.deleted.map(|d| format!("deleted {d}")).or(i.untagged.map(|u| format!("untagged {u}"))))
+            .collect())
     }
 
     /// Removes a network.
@@ -142,7 +145,8 @@ impl Engine {
             }
             Prune::Volumes => {
                 // Engines from 23 on spare named volumes unless all are asked for; older ones do not know the word.
-                let newer = self.info().await?.api_version.split_once('.').is_some_and(|(_, m)| m.parse().unwrap_or(0) >= 42);
+                let newer =
+                    self.info().await?.api_version.split_once('.').is_some_and(|(_, m)| m.parse().unwrap_or(0) >= 42);
                 let filters = HashMap::from([("all", vec!["true"])]);
                 let options = newer.then(|| PruneVolumesOptionsBuilder::default().filters(&filters).build());
                 let r = call!(self, "POST /volumes/prune", self.docker.prune_volumes(options))?;

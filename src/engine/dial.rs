@@ -85,7 +85,8 @@ impl Dialer {
                 let tcp = TcpStream::connect((host.as_str(), *port)).await?;
                 tcp.set_nodelay(true)?;
                 let Some(config) = self.tls else { return Ok(Wire(Box::new(tcp))) };
-                let name = ServerName::try_from(host.clone()).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+                let name =
+                    ServerName::try_from(host.clone()).map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
                 let stream = tokio_rustls::TlsConnector::from(config).connect(name, tcp).await?;
                 Ok(Wire(Box::new(stream)))
             }
@@ -117,7 +118,8 @@ impl Dialer {
         // Not in the panel's process group: a Ctrl-C or a hang-up there is not ssh's.
         command.process_group(0);
         let mut child = command.spawn().map_err(|e| io::Error::new(e.kind(), format!("ssh cannot be run: {e}")))?;
-        let (Some(stdin), Some(stdout), Some(mut stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        let (Some(stdin), Some(stdout), Some(mut stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(io::Error::other("ssh has no pipes"));
         };

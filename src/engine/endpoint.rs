@@ -68,7 +68,8 @@ impl Address {
             "unix" if rest.is_empty() => Ok(Self::Unix(DEFAULT_SOCKET.into())),
             "unix" => Ok(Self::Unix(rest.into())),
             "tcp" | "http" | "https" => {
-                let (host, port) = split_host(rest.trim_end_matches('/')).ok_or_else(|| wrong("the port is no number"))?;
+                let (host, port) =
+                    split_host(rest.trim_end_matches('/')).ok_or_else(|| wrong("the port is no number"))?;
                 let host = if host.is_empty() { "localhost".to_owned() } else { host };
                 Ok(Self::Tcp { host, port: port.unwrap_or(2375) })
             }
@@ -144,9 +145,8 @@ pub struct Surroundings {
 impl Surroundings {
     /// Those of this process.
     pub fn of_process() -> Self {
-        let env: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-            .collect();
+        let env: BTreeMap<String, String> =
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
         let home = directories::BaseDirs::new().map_or_else(|| PathBuf::from("/"), |d| d.home_dir().to_owned());
         Self { env, home, root: "/".into() }
     }
@@ -245,7 +245,8 @@ impl Endpoint {
 
     /// Environment for a child process, so that it talks to the same engine.
     pub fn docker_env(&self) -> Vec<(String, String)> {
-        let mut env = vec![("DOCKER_HOST".to_owned(), self.address.to_string()), ("DOCKER_CONTEXT".to_owned(), String::new())];
+        let mut env =
+            vec![("DOCKER_HOST".to_owned(), self.address.to_string()), ("DOCKER_CONTEXT".to_owned(), String::new())];
         if let Some(tls) = &self.tls {
             if let Some(dir) = tls.ca.as_ref().or(tls.cert.as_ref()).and_then(|p| p.parent()) {
                 env.push(("DOCKER_CERT_PATH".to_owned(), dir.display().to_string()));
@@ -293,14 +294,16 @@ impl Endpoint {
         let text = match std::fs::read(&file) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(EngineError::new(ErrorKind::Config, format!("{source}: there is no context `{name}`")).with_hint(known()));
+                return Err(EngineError::new(ErrorKind::Config, format!("{source}: there is no context `{name}`"))
+                    .with_hint(known()));
             }
             Err(e) => return Err(EngineError::new(ErrorKind::Config, format!("{}: {e}", file.display()))),
         };
         let meta: ContextFile = serde_json::from_slice(&text)
             .map_err(|e| EngineError::new(ErrorKind::Config, format!("{}: {e}", file.display())))?;
         let Some(docker) = meta.endpoints.get("docker").filter(|d| !d.host.is_empty()) else {
-            return Err(EngineError::new(ErrorKind::Config, format!("context `{name}` names no docker endpoint")).with_hint(known()));
+            return Err(EngineError::new(ErrorKind::Config, format!("context `{name}` names no docker endpoint"))
+                .with_hint(known()));
         };
         let address = Address::parse(&docker.host)?;
         let dir = around.config_dir().join("contexts/tls").join(&hash).join("docker");
@@ -361,7 +364,8 @@ mod tests {
 
     #[test]
     fn addresses_read_and_show_alike() {
-        for text in ["unix:///run/x.sock", "tcp://a:1", "tcp://[::1]:2375", "ssh://me@host:22", "ssh://host/run/x.sock"] {
+        for text in ["unix:///run/x.sock", "tcp://a:1", "tcp://[::1]:2375", "ssh://me@host:22", "ssh://host/run/x.sock"]
+        {
             assert_eq!(Address::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Address::parse("a:5").unwrap().to_string(), "tcp://a:5");

@@ -37,7 +37,8 @@ pub(super) struct Http {
 impl Http {
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self> {
         let dialer = Dialer::new(endpoint)?;
-        let raw = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(dialer.clone());
+        let raw =
+            Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(dialer.clone());
         Ok(Self { raw, dialer, endpoint: endpoint.clone() })
     }
 
@@ -50,8 +51,13 @@ impl Http {
             Box::pin(async move { client.request(request).await.map_err(bollard::errors::Error::from) })
                 as std::pin::Pin<Box<dyn Future<Output = _> + Send>>
         };
-        bollard::Docker::connect_with_custom_transport(send, Some("http://docker"), LONG.as_secs(), bollard::API_DEFAULT_VERSION)
-            .map_err(|e| EngineError::new(ErrorKind::Config, e.to_string()))
+        bollard::Docker::connect_with_custom_transport(
+            send,
+            Some("http://docker"),
+            LONG.as_secs(),
+            bollard::API_DEFAULT_VERSION,
+        )
+        .map_err(|e| EngineError::new(ErrorKind::Config, e.to_string()))
     }
 
     /// Sends a request without a body; answers once the headers are there and good.
@@ -72,7 +78,8 @@ impl Http {
         if status.is_success() || status.as_u16() == 304 {
             return Ok(response);
         }
-        let body = Limited::new(response.into_body(), 64 << 10).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+        let body =
+            Limited::new(response.into_body(), 64 << 10).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
         let message = serde_json::from_slice::<serde_json::Value>(&body)
             .ok()
             .and_then(|v| v["message"].as_str().map(str::to_owned))
@@ -99,7 +106,10 @@ impl Http {
             .filter_map(|frame| async move {
                 match frame {
                     Ok(frame) => frame.into_data().ok().map(Ok),
-                    Err(e) => Some(Err(EngineError::new(ErrorKind::Unreachable, format!("the engine's stream broke off: {}", root(&e))))),
+                    Err(e) => Some(Err(EngineError::new(
+                        ErrorKind::Unreachable,
+                        format!("the engine's stream broke off: {}", root(&e)),
+                    ))),
                 }
             })
             .boxed()
@@ -150,7 +160,9 @@ impl Http {
     /// The words for a failure of the typed client.
     pub(super) fn failed(&self, what: &str, error: &bollard::errors::Error) -> EngineError {
         match error {
-            bollard::errors::Error::DockerResponseServerError { status_code, message } => answered(what, *status_code, message),
+            bollard::errors::Error::DockerResponseServerError { status_code, message } => {
+                answered(what, *status_code, message)
+            }
             bollard::errors::Error::RequestTimeoutError => self.timeout(what, LONG),
             other => self.broken(other),
         }
@@ -181,7 +193,9 @@ fn answered(what: &str, status: u16, message: &str) -> EngineError {
     }
 }
 
-fn chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+fn chain<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |e| cause(*e))
 }
 

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::http::{LONG, SHORT, escape};
 use super::model::{
-    Attachment, Container, Detail, DiskUse, EngineInfo, Health, Image, Inspection, Layer, Mount, Network, Port, Probe, State,
-    Volume,
+    Attachment, Container, Detail, DiskUse, EngineInfo, Health, Image, Inspection, Layer, Mount, Network, Port, Probe,
+    State, Volume,
 };
 use super::{Engine, Result};
 
@@ -283,7 +283,11 @@ impl Engine {
         Ok(DiskUse {
             layers: raw.layers_size.max(raw.image_usage.total_size),
             images_reclaimable: raw.image_usage.reclaimable.max(
-                raw.images.iter().filter(unused_image).map(|i| i.size.saturating_sub(i.shared_size.max(0).unsigned_abs())).sum(),
+                raw.images
+                    .iter()
+                    .filter(unused_image)
+                    .map(|i| i.size.saturating_sub(i.shared_size.max(0).unsigned_abs()))
+                    .sum(),
             ),
             containers: raw.container_usage.total_size.max(raw.containers.iter().map(|c| c.size_rw).sum()),
             containers_reclaimable: raw
@@ -303,7 +307,11 @@ impl Engine {
                 .build_cache_usage
                 .reclaimable
                 .max(raw.build_cache.iter().filter(|c| !c.shared && !c.in_use).map(|c| c.size).sum()),
-            volume_sizes: volumes.iter().filter(|v| v.usage_data.size >= 0).map(|v| (clean(&v.name).into(), size(v))).collect(),
+            volume_sizes: volumes
+                .iter()
+                .filter(|v| v.usage_data.size >= 0)
+                .map(|v| (clean(&v.name).into(), size(v)))
+                .collect(),
         })
     }
 }
@@ -398,9 +406,8 @@ impl Words {
             () if status.contains("(health: starting)") || status.contains("(starting)") => Health::Starting,
             () => Health::None,
         };
-        let exit_code = ["Exited (", "Restarting ("]
-            .iter()
-            .find_map(|p| status.strip_prefix(p)?.split_once(')')?.0.parse().ok());
+        let exit_code =
+            ["Exited (", "Restarting ("].iter().find_map(|p| status.strip_prefix(p)?.split_once(')')?.0.parse().ok());
         let text = status.strip_prefix("Up ").or_else(|| status.split_once(") ").map(|(_, t)| t));
         Self { health, exit_code, since: text.and_then(ago).and_then(|d| now.checked_sub(d).ok()) }
     }
@@ -494,7 +501,16 @@ fn inspected(raw: RawInspection, whole: Value) -> Inspection {
     Inspection {
         container,
         env: raw.config.env,
-        health_test: clean(&raw.config.healthcheck.test.iter().filter(|t| *t != "CMD" && *t != "CMD-SHELL").cloned().collect::<Vec<_>>().join(" ")),
+        health_test: clean(
+            &raw.config
+                .healthcheck
+                .test
+                .iter()
+                .filter(|t| *t != "CMD" && *t != "CMD-SHELL")
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
         health_interval: Some(raw.config.healthcheck.interval / 1_000_000_000).filter(|s| *s > 0),
         probes: raw
             .state
@@ -532,10 +548,12 @@ mod tests {
 
     #[test]
     fn an_answer_with_hardly_anything_in_it_is_read() {
-        let raw: RawContainer = serde_json::from_str(r#"{"Id":"ab","Names":null,"Ports":null,"Labels":null,"State":"running"}"#).unwrap();
+        let raw: RawContainer =
+            serde_json::from_str(r#"{"Id":"ab","Names":null,"Ports":null,"Labels":null,"State":"running"}"#).unwrap();
         let c = listed(raw, Timestamp::UNIX_EPOCH);
         assert_eq!((&*c.id, c.state, c.ports.len()), ("ab", State::Running, 0));
-        let raw: RawInspection = serde_json::from_str(r#"{"Id":"ab","State":{"Status":"exited","Health":null},"Config":null}"#).unwrap();
+        let raw: RawInspection =
+            serde_json::from_str(r#"{"Id":"ab","State":{"Status":"exited","Health":null},"Config":null}"#).unwrap();
         assert_eq!(inspected(raw, Value::Null).container.exit_code, Some(0));
     }
 

@@ -173,18 +173,30 @@ fn event(line: &[u8]) -> Result<Event> {
     let clean = |text: &str| crate::text::clean(text).into_owned();
     let attributes: BTreeMap<String, String> =
         raw.actor.attributes.unwrap_or_default().iter().map(|(k, v)| (clean(k), clean(v))).collect();
-    let time = if raw.time_nano > 0 { Timestamp::from_nanosecond(raw.time_nano.into()) } else { Timestamp::from_second(raw.time) };
+    let time = if raw.time_nano > 0 {
+        Timestamp::from_nanosecond(raw.time_nano.into())
+    } else {
+        Timestamp::from_second(raw.time)
+    };
     let (id, name) = match raw.kind.as_str() {
         "volume" => (clean(&raw.actor.id), clean(&raw.actor.id)),
         _ => (clean(&raw.actor.id), attributes.get("name").cloned().unwrap_or_default()),
     };
-    Ok(Event { time: time.unwrap_or_default(), kind: clean(&raw.kind), action: clean(&raw.action), id: id.into(), name, attributes })
+    Ok(Event {
+        time: time.unwrap_or_default(),
+        kind: clean(&raw.kind),
+        action: clean(&raw.action),
+        id: id.into(),
+        name,
+        attributes,
+    })
 }
 
 fn sample(line: &[u8]) -> Result<Sample> {
     let raw: RawStats = serde_json::from_slice(line)
         .map_err(|e| EngineError::new(ErrorKind::Other, format!("statistics are not understood: {e}")))?;
-    let stat = |name: &str| raw.memory_stats.stats.as_ref().and_then(|s| s.get(name)).and_then(serde_json::Value::as_u64);
+    let stat =
+        |name: &str| raw.memory_stats.stats.as_ref().and_then(|s| s.get(name)).and_then(serde_json::Value::as_u64);
     // As the docker CLI: cgroup v1 says total_inactive_file, v2 inactive_file.
     let cache = stat("total_inactive_file").or_else(|| stat("inactive_file")).unwrap_or(0);
     let memory = raw.memory_stats.usage;

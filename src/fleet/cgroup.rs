@@ -100,7 +100,11 @@ impl Cgroups {
     /// A container's group, relative to its hierarchy.
     fn place(&self, id: &str) -> Option<PathBuf> {
         let base = if self.two { self.root.clone() } else { self.root.join("memory") };
-        let usual = [format!("docker/{id}"), format!("system.slice/docker-{id}.scope"), format!("machine.slice/libpod-{id}.scope")];
+        let usual = [
+            format!("docker/{id}"),
+            format!("system.slice/docker-{id}.scope"),
+            format!("machine.slice/libpod-{id}.scope"),
+        ];
         if let Some(place) = usual.iter().find(|p| base.join(p).is_dir()) {
             return Some(place.into());
         }
@@ -138,7 +142,8 @@ impl Cgroups {
             io: if self.two {
                 file("", "io.stat")
             } else {
-                file("blkio", "blkio.throttle.io_service_bytes_recursive").or_else(|| file("blkio", "blkio.throttle.io_service_bytes"))
+                file("blkio", "blkio.throttle.io_service_bytes_recursive")
+                    .or_else(|| file("blkio", "blkio.throttle.io_service_bytes"))
             },
             pid,
             limit,
@@ -152,7 +157,8 @@ impl Files {
         let mut sample = Sample { time: Timestamp::now(), memory_limit: self.limit, ..self.last };
         sample.cpu_ns = if two { field(&text(&self.cpu)?, "usage_usec")? * 1000 } else { number(&self.cpu)? };
         let usage = number(&self.memory)?;
-        let cache = field(&text(&self.memory_stat)?, if two { "inactive_file" } else { "total_inactive_file" }).unwrap_or(0);
+        let cache =
+            field(&text(&self.memory_stat)?, if two { "inactive_file" } else { "total_inactive_file" }).unwrap_or(0);
         sample.memory = if cache < usage { usage - cache } else { usage };
         if shown {
             sample.pids = self.pids.as_ref().and_then(number).unwrap_or(0);
@@ -187,7 +193,9 @@ fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 fn io_one(text: &str) -> (u64, u64) {
-    let sum = |op: &str| text.lines().filter(|l| l.contains(op)).filter_map(|l| l.rsplit(' ').next()?.parse::<u64>().ok()).sum();
+    let sum = |op: &str| {
+        text.lines().filter(|l| l.contains(op)).filter_map(|l| l.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    };
     (sum(" Read "), sum(" Write "))
 }
 
@@ -207,7 +215,10 @@ fn network(text: &str) -> (u64, u64) {
 /// Memory in use (without caches) and in all, in bytes.
 fn memory_info(proc: &Path) -> Option<(u64, u64)> {
     let text = std::fs::read_to_string(proc.join("meminfo")).ok()?;
-    let kib = |name: &str| text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':')?.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    let kib = |name: &str| {
+        text.lines()
+            .find_map(|l| l.strip_prefix(name)?.strip_prefix(':')?.trim().trim_end_matches(" kB").parse::<u64>().ok())
+    };
     let total = kib("MemTotal")? * 1024;
     Some((total.saturating_sub(kib("MemAvailable")? * 1024), total))
 }
@@ -229,7 +240,8 @@ impl HostReader {
     /// Busy share of all processors since the reading before, in percent; memory in use, and in all.
     pub(super) fn read(&mut self) -> Option<(f64, u64, u64)> {
         let stat = std::fs::read_to_string(self.proc.join("stat")).ok()?;
-        let ticks: Vec<u64> = stat.lines().next()?.split_whitespace().skip(1).take(8).filter_map(|t| t.parse().ok()).collect();
+        let ticks: Vec<u64> =
+            stat.lines().next()?.split_whitespace().skip(1).take(8).filter_map(|t| t.parse().ok()).collect();
         let all: u64 = ticks.iter().sum();
         let idle = ticks.get(3)? + ticks.get(4)?;
         let now = (all - idle, all);
@@ -269,7 +281,11 @@ mod tests {
         put(&root, "memory/docker/abc/memory.limit_in_bytes", "9223372036854771712\n");
         put(&root, "memory/docker/abc/cgroup.procs", "7\n8\n");
         put(&root, "pids/docker/abc/pids.current", "3\n");
-        put(&root, "blkio/docker/abc/blkio.throttle.io_service_bytes", "8:0 Read 10\n8:0 Write 20\n8:0 Total 30\nTotal 30\n");
+        put(
+            &root,
+            "blkio/docker/abc/blkio.throttle.io_service_bytes",
+            "8:0 Read 10\n8:0 Write 20\n8:0 Total 30\nTotal 30\n",
+        );
         let mut groups = Cgroups::below(&root, &proc).unwrap();
         let (_, sample) = groups.sample(&only("abc"), &only("abc"))[0].clone();
         assert_eq!((sample.cpu_ns, sample.memory, sample.memory_limit, sample.pids), (5000, 5000, 1_024_000, 3));

@@ -209,7 +209,10 @@ impl Container {
             State::Restarting => {
                 let times = detail.map(|d| d.restart_count).filter(|n| *n > 0);
                 let times = times.map_or(String::new(), |n| format!(" {n}×"));
-                Some(code.map_or_else(|| format!("restarting{times}"), |c| format!("restarting{times}, exits {c}{}", exit_words(c, detail.is_some_and(|d| d.oom_killed)))))
+                Some(code.map_or_else(
+                    || format!("restarting{times}"),
+                    |c| format!("restarting{times}, exits {c}{}", exit_words(c, detail.is_some_and(|d| d.oom_killed))),
+                ))
             }
             State::Exited => {
                 let oom = detail.is_some_and(|d| d.oom_killed);

@@ -77,9 +77,25 @@ mod tests {
     #[test]
     fn stacks_come_from_labels_alone() {
         let all = [
-            container("b-web-2", &[("project", "b"), ("service", "web"), ("container-number", "2"), ("project.config_files", "c.yaml,d.yaml")]),
+            container(
+                "b-web-2",
+                &[
+                    ("project", "b"),
+                    ("service", "web"),
+                    ("container-number", "2"),
+                    ("project.config_files", "c.yaml,d.yaml"),
+                ],
+            ),
             container("b-web-run", &[("project", "b"), ("service", "web"), ("oneoff", "True")]),
-            container("b-web-1", &[("project", "b"), ("service", "web"), ("container-number", "1"), ("depends_on", "db:service_healthy:true,q:service_started:false")]),
+            container(
+                "b-web-1",
+                &[
+                    ("project", "b"),
+                    ("service", "web"),
+                    ("container-number", "1"),
+                    ("depends_on", "db:service_healthy:true,q:service_started:false"),
+                ],
+            ),
             container("a-x-1", &[("project", "a"), ("service", "x"), ("project.working_dir", "/srv/a")]),
             container("loner", &[]),
         ];
@@ -88,7 +104,10 @@ mod tests {
         assert_eq!(stacks[0].working_dir, Some("/srv/a".into()));
         assert_eq!(stacks[1].config_files.len(), 2);
         let web = &stacks[1].services[0];
-        assert_eq!(web.containers.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["b-web-1", "b-web-2", "b-web-run"]);
+        assert_eq!(
+            web.containers.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
+            ["b-web-1", "b-web-2", "b-web-run"]
+        );
         assert_eq!(web.depends_on, ["db", "q"]);
     }
 }

@@ -1,1 +1,12 @@
-//! (in the making)
+//! Everything that takes long: what is to be done, how far it is, how it ended.
+//!
+//! A [`Job`] is plain data. [`Runner`] carries it out and tells of it in [`TaskEvent`]s, which
+//! [`Tasks`] keeps.
+
+mod job;
+mod record;
+mod run;
+
+pub use job::{Job, Named, StackVerb, Verb, shell_quote};
+pub use record::{Outcome, Task, TaskEvent, TaskId, Tasks};
+pub use run::Runner;

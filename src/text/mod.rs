@@ -124,7 +124,13 @@ mod tests {
     fn sizes_and_ages_stay_short() {
         let shown: Vec<_> = [0, 999, 1000, 1024, 10_000, 1 << 20, 3_328_599_654, u64::MAX].map(size).into();
         assert_eq!(shown, ["0B", "999B", "1.0K", "1.0K", "9.8K", "1.0M", "3.1G", "16384P"]);
-        assert_eq!([0, 59, 60, 3599, 3600, 86_400, 400 * 86_400].map(duration), ["0s", "59s", "1m", "59m", "1h", "1d", "1y"]);
-        assert_eq!([count(1, "image"), count(2, "container"), count(3, "entry")], ["1 image", "2 containers", "3 entries"]);
+        assert_eq!(
+            [0, 59, 60, 3599, 3600, 86_400, 400 * 86_400].map(duration),
+            ["0s", "59s", "1m", "59m", "1h", "1d", "1y"]
+        );
+        assert_eq!(
+            [count(1, "image"), count(2, "container"), count(3, "entry")],
+            ["1 image", "2 containers", "3 entries"]
+        );
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use tui_input::Input;
 
+use crate::config::On;
 use crate::engine::Prune;
 use crate::engine::model::{Container, State};
 use crate::fleet::snapshot::Status;
 use crate::tasks::{Job, Named, StackVerb, Verb};
 
-use super::action::{ACTIONS, Action, Scope};
-use super::app::{App, Effect, Focus, Typing, refusal, scope_of};
+use super::action::{ACTIONS, Action};
+use super::app::{App, Effect, Focus, Typing, refusal};
 use super::detail::Tab;
 use super::overlay::{Ask, Choice, Choose, Confirm, Overlay, Pick, Prompt, Then};
 use super::view::{Target, Tone, View};
@@ -651,7 +652,7 @@ impl App {
             let on_this = self.here().is_some_and(|t| self.command_fits(index, &t));
             all.push(Choice {
                 name: command.name.clone(),
-                about: command.template(),
+                about: command.written().to_owned(),
                 note: command.key.map_or(String::new(), |k| k.to_string()),
                 dimmed: (!on_this).then(|| "not for what is selected".to_owned()),
                 pick: Pick::Act(Action::Custom(index)),
@@ -661,7 +662,15 @@ impl App {
     }
 
     fn command_fits(&self, index: usize, target: &Target) -> bool {
-        self.custom(index).is_some_and(|c| c.on.fits(scope_of(target).map(Scope::title)))
+        self.custom(index).is_some_and(|c| match c.on {
+            On::Host => true,
+            On::Container => matches!(target, Target::Container(_)),
+            On::Service => matches!(target, Target::Service(..)) || self.container(target).is_some_and(|c| c.service().is_some()),
+            On::Stack => matches!(target, Target::Stack(_)),
+            On::Image => matches!(target, Target::Image(_)),
+            On::Network => matches!(target, Target::Network(_)),
+            On::Volume => matches!(target, Target::Volume(_)),
+        })
     }
 
     fn custom_command(&mut self, index: usize) {
@@ -671,7 +680,7 @@ impl App {
         }
         let Some(command) = self.custom(index) else { return };
         match command.expand(&self.fields(&target)) {
-            Err(error) => self.tell(Tone::Bad, error.to_string()),
+            Err(error) => self.tell(Tone::Bad, error),
             Ok(line) if command.confirm => {
                 self.overlay = Some(Overlay::Confirm(Confirm {
                     title: format!("{}?", command.name),
@@ -687,7 +696,7 @@ impl App {
     pub(super) fn run_custom(&mut self, index: usize) {
         let (Some(target), Some(command)) = (self.here(), self.custom(index)) else { return };
         match command.expand(&self.fields(&target)) {
-            Err(error) => self.tell(Tone::Bad, error.to_string()),
+            Err(error) => self.tell(Tone::Bad, error),
             Ok(line) if command.terminal => self.out.push(Effect::Terminal(line)),
             Ok(line) => {
                 let name = command.name.clone();

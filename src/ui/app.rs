@@ -3,18 +3,18 @@
 //! [`App::update`] takes a [`Msg`] and answers with [`Effect`]s. It never waits, never touches Docker,
 //! the clock or the disk; `ui::run` does, and brings the answers back as messages.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use nucleo_matcher::Matcher;
 use ratatui::layout::Size;
 use serde_json::Value;
 use tui_input::Input;
 
-use crate::config::{Chord, Config, CustomCommand, Symbols, Theme};
+use crate::config::{Chord, Config, CustomCommand, Fields, Symbols, Theme};
 use crate::engine::EngineError;
 use crate::engine::model::{Id, Inspection, Layer};
 use crate::fleet::{Link, Snapshot};
@@ -154,6 +154,8 @@ pub struct Settings {
     pub themes: Vec<Theme>,
     /// Signs.
     pub symbols: Symbols,
+    /// Where the person's clock stands.
+    pub zone: TimeZone,
     /// Contexts of the docker CLI: name and address.
     pub hosts: Vec<(String, String)>,
 }
@@ -324,6 +326,7 @@ impl App {
             snap: &self.snap,
             tasks: &self.tasks,
             now: self.now,
+            zone: &self.settings.zone,
             symbols: &self.settings.symbols,
             folded: &self.list().folded,
             hide_stopped: self.hide_stopped,
@@ -461,6 +464,7 @@ impl App {
             snap: &self.snap,
             tasks: &self.tasks,
             now: self.now,
+            zone: &self.settings.zone,
             symbols: &self.settings.symbols,
             folded: &folded,
             hide_stopped: self.hide_stopped,
@@ -528,55 +532,45 @@ impl App {
     /// Takes over from the config what can change while running.
     fn configure(&mut self) {
         let config = &self.settings.config;
-        self.split = config.layout.split.clamp(20, 80);
-        self.view = View::ALL.into_iter().find(|v| v.tab().1.eq_ignore_ascii_case(config.start_view.name())).unwrap_or(View::Deck);
+        self.split = u16::from(config.layout.split).clamp(20, 80);
+        self.view = View::ALL.into_iter().find(|v| v.tab().1.eq_ignore_ascii_case(&config.start_view)).unwrap_or(View::Deck);
         self.detail.logs.configure(&config.logs);
     }
 
     /// Signs of environment that must not be shown.
     pub fn is_secret(&self, name: &str) -> bool {
-        !self.detail.reveal && self.settings.config.is_secret(name)
+        !self.detail.reveal && self.settings.config.secrets.is_secret(name)
     }
 
     /// Fields for the templates of the user's own commands.
-    pub fn fields(&self, target: &Target) -> BTreeMap<&'static str, String> {
-        let mut fields = BTreeMap::from([("host", self.snap.host.clone()), ("address", self.snap.address.clone())]);
-        let mut set = |key, value: &str| {
-            fields.insert(key, value.to_owned());
-        };
+    pub fn fields(&self, target: &Target) -> Fields {
+        let fields = Fields::new().with("host", self.snap.host.clone());
         match target {
-            Target::Container(id) => {
-                set("id", id);
-                if let Some(c) = self.snap.containers.get(id) {
-                    set("name", &c.name);
-                    set("image", &c.image);
-                    set("stack", c.stack().unwrap_or_default());
-                    set("service", c.service().unwrap_or_default());
-                }
-            }
+            Target::Container(id) => match self.snap.containers.get(id) {
+                Some(c) => fields
+                    .with("id", c.id.to_string())
+                    .with("name", c.name.clone())
+                    .with("image", c.image.clone())
+                    .with("stack", c.stack().unwrap_or_default())
+                    .with("service", c.service().unwrap_or_default()),
+                None => fields.with("id", id.to_string()),
+            },
             Target::Stack(name) => {
-                set("name", name);
-                set("stack", name);
-                let dir = self.snap.stack(name).and_then(|s| s.working_dir.as_deref());
-                set("dir", &dir.map_or(String::new(), |d| d.display().to_string()));
+                let dir = self.snap.stack(name).and_then(|s| s.working_dir.clone()).unwrap_or_default();
+                fields.with("name", name.to_string()).with("stack", name.to_string()).with("dir", dir.display().to_string())
             }
             Target::Service(stack, service) => {
-                set("name", service);
-                set("stack", stack);
-                set("service", service);
+                fields.with("name", service.to_string()).with("stack", stack.to_string()).with("service", service.to_string())
             }
-            Target::Image(id) => {
-                set("id", id);
-                set("name", self.snap.images.get(id).map_or(id, |i| super::views::images::name(i)));
+            Target::Image(_) | Target::Network(_) | Target::Volume(_) => {
+                let id = match target {
+                    Target::Image(id) | Target::Network(id) | Target::Volume(id) => id.to_string(),
+                    _ => String::new(),
+                };
+                fields.with("id", id).with("name", self.name_of(target))
             }
-            Target::Network(id) => {
-                set("id", id);
-                set("name", self.snap.networks.get(id).map_or(id, |n| &n.name));
-            }
-            Target::Volume(name) => set("name", name),
-            Target::Task(_) | Target::Event(..) => {}
+            Target::Task(_) | Target::Event(..) => fields,
         }
-        fields
     }
 }
 

@@ -40,10 +40,8 @@ pub struct Keymap {
 impl Keymap {
     /// The table's keys, changed by a preset, then by the user's bindings, then by the keys of the
     /// user's own commands (each with the scope it works on).
-    ///
-    /// # Errors
-    /// The first binding whose action does not exist.
-    pub fn new<'b>(preset: Preset, bindings: &'b [Binding], commands: &[(Scope, Chord)]) -> Result<Self, &'b Binding> {
+    /// An action that does not exist is the config's to refuse, where it is read.
+    pub fn new(preset: Preset, bindings: &[Binding], commands: &[(Scope, Option<Chord>)]) -> Self {
         let rows = match preset {
             Preset::Ondeck => &[][..],
             Preset::Lazydocker => LAZYDOCKER,
@@ -58,12 +56,9 @@ impl Keymap {
             map.bind(entry.scope, &entry.action, chords);
         }
         for (index, (scope, chord)) in commands.iter().enumerate() {
-            map.bind(*scope, &Action::Custom(index), vec![*chord]);
+            map.bind(*scope, &Action::Custom(index), chord.iter().copied().collect());
         }
-        match bindings.iter().find(|b| !ACTIONS.iter().any(|e| e.name == b.action)) {
-            Some(unknown) => Err(unknown),
-            None => Ok(map),
-        }
+        map
     }
 
     fn bind(&mut self, scope: Scope, action: &Action, chords: Vec<Chord>) {
@@ -107,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_special_scope_wins_over_a_general_one() {
-        let map = Keymap::new(Preset::Ondeck, &[], &[]).unwrap();
+        let map = Keymap::new(Preset::Ondeck, &[], &[]);
         let c: Chord = "c".parse().unwrap();
         assert_eq!(map.lookup(&[Scope::Task, Scope::Anywhere], c), Some(&Action::CopyCommand));
         assert_eq!(map.lookup(&[Scope::Container, Scope::Anywhere], c), Some(&Action::Stats));
@@ -116,7 +111,7 @@ mod tests {
 
     #[test]
     fn presets_put_no_removal_on_a_key_that_is_harmless_there() {
-        let map = Keymap::new(Preset::K9s, &[], &[]).unwrap();
+        let map = Keymap::new(Preset::K9s, &[], &[]);
         let d: Chord = "d".parse().unwrap();
         assert_eq!(map.lookup(&[Scope::Container, Scope::List, Scope::Anywhere], d), Some(&Action::Inspect));
     }

@@ -1,1 +1,24 @@
-//! (in the making)
+//! The panel: what one person sees and does.
+//!
+//! A key becomes an [`action`], [`app::App::update`] changes what one is looking at and answers with
+//! effects, [`run`] carries them out and brings the answers back, [`draw`] only reads.
+
+mod act;
+pub mod action;
+pub mod app;
+pub mod detail;
+pub mod draw;
+pub mod input;
+pub mod keymap;
+pub mod layout;
+pub mod list;
+mod load;
+pub mod log_task;
+pub mod overlay;
+pub mod panes;
+mod run;
+pub mod terminal;
+pub mod view;
+pub mod views;
+
+pub use run::{PanelOptions, run, settings};

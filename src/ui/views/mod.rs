@@ -12,11 +12,11 @@ use crate::engine::model::{Container, Port};
 use crate::fleet::snapshot::Status;
 use crate::fleet::Listing;
 
-use super::view::{Cell, Cx, Empty, Tone};
+use super::view::{Cell, Cx, Empty, Tone, status_sign};
 
 /// The sign of a status.
 pub(super) fn sign(cx: &Cx<'_>, status: Status) -> Cell {
-    Cell::toned(cx.symbols.status(status), Tone::Status(status))
+    Cell::toned(status_sign(cx.symbols, status), Tone::Status(status))
 }
 
 /// CPU in percent of one processor, with one decimal below 100.

@@ -1,0 +1,265 @@
+//! What is to be done.
+
+use std::path::PathBuf;
+
+use crate::engine::Prune;
+use crate::engine::model::Id;
+use crate::fleet::Stack;
+use crate::logs::Source;
+use crate::stacks;
+
+/// Something with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// What the engine calls it.
+    pub id: Id,
+    /// What people call it.
+    pub name: String,
+}
+
+/// What is done to containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // Docker's own words.
+pub enum Verb {
+    Start,
+    Stop,
+    Restart,
+    Pause,
+    Unpause,
+    Kill {
+        signal: String,
+    },
+    Remove {
+        /// Also while it runs.
+        force: bool,
+        /// With its anonymous volumes.
+        volumes: bool,
+    },
+}
+
+impl Verb {
+    /// The docker command for it.
+    fn command(&self) -> String {
+        match self {
+            Self::Start => "start".into(),
+            Self::Stop => "stop".into(),
+            Self::Restart => "restart".into(),
+            Self::Pause => "pause".into(),
+            Self::Unpause => "unpause".into(),
+            Self::Kill { signal } => format!("kill --signal {}", shell_quote(signal)),
+            Self::Remove { force, volumes } => {
+                format!("rm{}{}", if *force { " --force" } else { "" }, if *volumes { " --volumes" } else { "" })
+            }
+        }
+    }
+
+    /// What it is called, and what it is called when done.
+    pub const fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Start => ("start", "started"),
+            Self::Stop => ("stop", "stopped"),
+            Self::Restart => ("restart", "restarted"),
+            Self::Pause => ("pause", "paused"),
+            Self::Unpause => ("unpause", "unpaused"),
+            Self::Kill { .. } => ("signal", "signalled"),
+            Self::Remove { .. } => ("remove", "removed"),
+        }
+    }
+}
+
+/// What is done to a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // Compose's own words.
+pub enum StackVerb {
+    Up,
+    Down,
+    Start,
+    Stop,
+    Restart,
+    Pull,
+}
+
+impl StackVerb {
+    /// Compose's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Pull => "pull",
+        }
+    }
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)] // Docker's own words.
+pub enum Job {
+    Containers { verb: Verb, on: Vec<Named> },
+    Rename { container: Named, to: String },
+    RemoveImages { on: Vec<Named>, force: bool },
+    RemoveNetworks { on: Vec<Named> },
+    RemoveVolumes { on: Vec<Named> },
+    /// With what it will remove and free, as far as that is known.
+    Prune { what: Prune, finds: Vec<String> },
+    Stack { verb: StackVerb, stack: Stack },
+    /// Writes whole logs to a file that must not exist yet.
+    SaveLogs { on: Vec<Source>, path: PathBuf },
+    /// A command of the user's own, for the shell.
+    Custom { name: String, command: String },
+}
+
+impl Job {
+    /// What it is, in a few words: `restart shop`.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Containers { verb: Verb::Kill { signal }, on } => format!("send {signal} to {}", several(on, "container")),
+            Self::Containers { verb, on } => format!("{} {}", verb.words().0, several(on, "container")),
+            Self::Rename { container, to } => format!("rename {} to {to}", container.name),
+            Self::RemoveImages { on, .. } => format!("remove {}", several(on, "image")),
+            Self::RemoveNetworks { on } => format!("remove {}", several(on, "network")),
+            Self::RemoveVolumes { on } => format!("remove {}", several(on, "volume")),
+            Self::Prune { what, .. } => format!("prune {}", prune_words(*what)),
+            Self::Stack { verb, stack } => format!("{} {}", verb.word(), stack.name),
+            Self::SaveLogs { on, .. } => {
+                let names: Vec<Named> = on.iter().map(|s| Named { id: s.id.clone(), name: s.name.to_string() }).collect();
+                format!("save logs of {}", several(&names, "container"))
+            }
+            Self::Custom { name, .. } => name.clone(),
+        }
+    }
+
+    /// The docker command that does the same, ready for a shell.
+    pub fn command(&self) -> String {
+        let names = |on: &[Named]| on.iter().map(|n| shell_quote(&n.name)).collect::<Vec<_>>().join(" ");
+        match self {
+            Self::Containers { verb, on } => format!("docker {} {}", verb.command(), names(on)),
+            Self::Rename { container, to } => format!("docker rename {} {}", shell_quote(&container.name), shell_quote(to)),
+            Self::RemoveImages { on, force } => format!("docker image rm {}{}", if *force { "--force " } else { "" }, names(on)),
+            Self::RemoveNetworks { on } => format!("docker network rm {}", names(on)),
+            Self::RemoveVolumes { on } => format!("docker volume rm {}", names(on)),
+            Self::Prune { what, .. } => match what {
+                Prune::Containers => "docker container prune --force".into(),
+                Prune::Images { all: false } => "docker image prune --force".into(),
+                Prune::Images { all: true } => "docker image prune --all --force".into(),
+                Prune::Networks => "docker network prune --force".into(),
+                Prune::Volumes => "docker volume prune --all --force".into(),
+                Prune::BuildCache => "docker builder prune --all --force".into(),
+            },
+            Self::Stack { verb, stack } => {
+                let arguments: Vec<String> = stacks::arguments(stack).iter().map(|a| shell_quote(a)).collect();
+                let more = if *verb == StackVerb::Up { " --detach" } else { "" };
+                format!("docker compose {} {}{more}", arguments.join(" "), verb.word())
+            }
+            Self::SaveLogs { on, path } => match &on[..] {
+                [one] => {
+                    format!("docker logs --timestamps {} > {}", shell_quote(&one.name), shell_quote(&path.display().to_string()))
+                }
+                _ => {
+                    let names: Vec<String> = on.iter().map(|s| shell_quote(&s.name)).collect();
+                    let path = shell_quote(&path.display().to_string());
+                    format!("for c in {}; do docker logs --timestamps $c; done > {path}", names.join(" "))
+                }
+            },
+            Self::Custom { command, .. } => command.clone(),
+        }
+    }
+
+    /// What would be lost, a line each; `None` when nothing is and no question is needed.
+    pub fn loss(&self) -> Option<String> {
+        let list = |on: &[Named], what: &str| {
+            let shown: Vec<&str> = on.iter().take(8).map(|n| n.name.as_str()).collect();
+            let more = if on.len() > 8 { format!("\nand {} more", on.len() - 8) } else { String::new() };
+            format!("{}{more}\n{what}", shown.join("\n"))
+        };
+        match self {
+            Self::Containers { verb: Verb::Remove { force, .. }, on } => Some(list(
+                on,
+                if *force {
+                    "What runs is killed. What was written outside of volumes is lost."
+                } else {
+                    "What was written outside of volumes is lost."
+                },
+            )),
+            Self::Containers { verb: Verb::Kill { signal }, on } if signal == "SIGKILL" => {
+                Some(list(on, "The programs end at once and cannot save anything."))
+            }
+            Self::RemoveImages { on, .. } => Some(list(on, "They have to be pulled or built again.")),
+            Self::RemoveNetworks { on } => Some(list(on, "Nothing may be attached to them.")),
+            Self::RemoveVolumes { on } => Some(list(on, "All data in them is lost for good.")),
+            Self::Prune { what, finds } => {
+                let on: Vec<Named> = finds.iter().map(|n| Named { id: n.as_str().into(), name: n.clone() }).collect();
+                Some(list(&on, match what {
+                    Prune::Containers => "All containers that do not run are removed, with what they wrote outside of volumes.",
+                    Prune::Images { .. } => "Images without a tag that nothing uses are removed.",
+                    Prune::Networks => "Networks that nothing is attached to are removed.",
+                    Prune::Volumes => "All data in volumes that no container uses is lost for good.",
+                    Prune::BuildCache => "The next builds start from nothing.",
+                }))
+            }
+            Self::Stack { verb: StackVerb::Down, stack } => {
+                let on: Vec<Named> = stack.containers().map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect();
+                Some(list(&on, "These containers and the stack's networks are removed. Volumes stay."))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn prune_words(what: Prune) -> &'static str {
+    match what {
+        Prune::Containers => "stopped containers",
+        Prune::Images { all: false } => "dangling images",
+        Prune::Images { all: true } => "unused images",
+        Prune::Networks => "unused networks",
+        Prune::Volumes => "unused volumes",
+        Prune::BuildCache => "build cache",
+    }
+}
+
+fn several(on: &[Named], what: &str) -> String {
+    match on {
+        [one] => one.name.clone(),
+        _ => crate::text::count(on.len(), what),
+    }
+}
+
+/// `text` as one word for a shell.
+pub fn shell_quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Named {
+        Named { id: name.into(), name: name.into() }
+    }
+
+    #[test]
+    fn a_job_says_what_docker_command_it_is() {
+        let job = Job::Containers { verb: Verb::Restart, on: vec![named("a"), named("b c")] };
+        assert_eq!((job.title(), job.command()), ("restart 2 containers".into(), "docker restart a 'b c'".into()));
+        let job = Job::Containers { verb: Verb::Remove { force: true, volumes: false }, on: vec![named("x")] };
+        assert_eq!((job.title(), job.command()), ("remove x".into(), "docker rm --force x".into()));
+        let stack = Stack { name: "shop".into(), working_dir: Some("/srv".into()), config_files: vec!["compose.yaml".into()], ..Stack::default() };
+        let job = Job::Stack { verb: StackVerb::Up, stack };
+        assert_eq!(job.command(), "docker compose --project-name shop --file /srv/compose.yaml --project-directory /srv up --detach");
+        assert_eq!(shell_quote("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn only_what_loses_something_asks() {
+        let on = vec![named("data")];
+        assert!(Job::Containers { verb: Verb::Restart, on: on.clone() }.loss().is_none());
+        assert!(Job::Containers { verb: Verb::Kill { signal: "SIGHUP".into() }, on: on.clone() }.loss().is_none());
+        assert!(Job::RemoveVolumes { on }.loss().is_some_and(|l| l.contains("data\n") && l.contains("lost for good")));
+        let many = (0..20).map(|i| named(&format!("c{i}"))).collect();
+        let loss = Job::Containers { verb: Verb::Remove { force: false, volumes: false }, on: many }.loss();
+        assert!(loss.is_some_and(|l| l.contains("and 12 more")));
+    }
+}

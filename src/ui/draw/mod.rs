@@ -1,0 +1,221 @@
+//! Draws the whole screen from [`App`]. It only reads.
+
+pub mod deck;
+pub mod detail;
+pub mod footer;
+pub mod list;
+pub mod overlay;
+pub mod stats;
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Paragraph, Wrap};
+
+use crate::config::Theme;
+use crate::fleet::Link;
+use crate::fleet::snapshot::Status;
+use crate::text::{fit, width};
+
+use super::app::{App, Focus};
+use super::layout::{self, LEAST, tabs};
+use super::view::{Empty, Tone, View, status_sign};
+
+/// How a tone looks.
+pub fn style(theme: &Theme, tone: Tone) -> Style {
+    match tone {
+        Tone::Plain => theme.text,
+        Tone::Muted => theme.muted,
+        Tone::Strong => theme.title,
+        Tone::Accent => theme.accent,
+        Tone::Good => theme.success,
+        Tone::Warn => theme.warning,
+        Tone::Bad => theme.error,
+        Tone::Key => theme.syntax_key,
+        Tone::Text => theme.syntax_string,
+        Tone::Number => theme.syntax_number,
+        Tone::Word => theme.syntax_bool,
+        Tone::Status(status) => match status {
+            Status::Running => theme.running,
+            Status::Partial => theme.starting,
+            Status::Unhealthy => theme.unhealthy,
+            Status::Failed => theme.failed,
+            Status::Stopped => theme.stopped,
+            Status::Paused => theme.paused,
+        },
+    }
+}
+
+/// Draws everything.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let screen = frame.area();
+    frame.buffer_mut().set_style(screen, theme.background);
+    if layout::too_small(app) {
+        let text = format!("ondeck needs {}x{}; this terminal has {}x{}", LEAST.0, LEAST.1, app.size.width, app.size.height);
+        frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).alignment(Alignment::Center), frame.area());
+        return;
+    }
+    let areas = app.areas();
+    header(app, frame, areas.header);
+    tab_line(app, frame, areas.tabs);
+    if let Some(area) = areas.list {
+        list::draw(app, frame, area, areas.rows);
+    }
+    if let Some(area) = areas.host {
+        deck::host(app, frame, area);
+    }
+    if let Some(area) = areas.events {
+        deck::events(app, frame, area);
+    }
+    if let Some(area) = areas.detail {
+        detail::draw(app, frame, area, areas.inside);
+    }
+    footer::draw(app, frame, areas.footer);
+    if let Some(overlay) = &app.overlay {
+        overlay::draw(app, overlay, frame);
+    }
+}
+
+/// A frame around a pane: title at the left, notes at the right and below.
+pub fn pane<'a>(app: &App, title: Line<'a>, focused: bool) -> Block<'a> {
+    let theme = &app.settings.theme;
+    let (set, style) = if focused {
+        (app.settings.symbols.border_focused, theme.border_focused)
+    } else {
+        (app.settings.symbols.border, theme.border)
+    };
+    Block::bordered().border_set(set).border_style(style).title(title)
+}
+
+/// Where nothing is: what that means, and what to do.
+pub fn nothing(app: &App, frame: &mut Frame<'_>, area: Rect, empty: &Empty) {
+    let theme = &app.settings.theme;
+    let lines = vec![
+        Line::styled(empty.title.clone(), theme.text),
+        Line::default(),
+        Line::styled(empty.advice.clone(), theme.muted),
+    ];
+    let space = (area.height.saturating_sub(4)) / 3;
+    let inner = Rect { y: area.y + space, height: area.height.saturating_sub(space), x: area.x + 1, width: area.width.saturating_sub(2) };
+    frame.render_widget(Paragraph::new(lines).alignment(Alignment::Center).wrap(Wrap { trim: true }), inner);
+}
+
+/// The first line: which host, how it is, how much it has to do.
+fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let theme = &app.settings.theme;
+    let symbols = &app.settings.symbols;
+    let snap = &app.snap;
+    let mut left = vec![Span::styled(" ondeck ", theme.accent.patch(ratatui::style::Modifier::BOLD)), Span::raw(" ")];
+    let (status, words) = match &snap.link {
+        Link::Connecting => (Status::Partial, Some("connecting…".to_owned())),
+        Link::Up => (Status::Running, None),
+        Link::Polling { .. } => (Status::Partial, Some("no events: read every 3 s".to_owned())),
+        Link::Down { since, attempts, .. } => {
+            let age = crate::text::age(app.now, *since);
+            (Status::Failed, Some(format!("lost {age} ago, trying again ({attempts})")))
+        }
+    };
+    let name = snap.engine.as_ref().map(|e| e.name.as_str()).filter(|n| !n.is_empty() && snap.host == "default").unwrap_or(&snap.host);
+    left.push(Span::styled(status_sign(symbols, status), style(theme, Tone::Status(status))));
+    left.push(Span::styled(format!(" {name}"), theme.header));
+    if let Some(engine) = &snap.engine {
+        left.push(Span::styled(format!("  {} {}", engine.product, engine.version.split('+').next().unwrap_or_default()), theme.muted));
+    }
+    if let Some(words) = words {
+        left.push(Span::styled(format!("  {words}"), style(theme, Tone::Status(status))));
+    } else {
+        let mut counts = [0_usize; 3];
+        for container in snap.containers.values() {
+            match container.status() {
+                Status::Failed | Status::Unhealthy => counts[2] += 1,
+                Status::Stopped => counts[1] += 1,
+                _ => counts[0] += 1,
+            }
+        }
+        left.push(Span::styled(format!("  {} up", counts[0]), if counts[0] > 0 { theme.running } else { theme.muted }));
+        if counts[1] > 0 {
+            left.push(Span::styled(format!("  {} down", counts[1]), theme.stopped));
+        }
+        if counts[2] > 0 {
+            left.push(Span::styled(format!("  {} failing", counts[2]), theme.failed));
+        }
+    }
+    let mut right = Vec::new();
+    if app.tasks.running() > 0 {
+        right.push(Span::styled(format!("{} running  ", crate::text::count(app.tasks.running(), "task")), theme.starting));
+    }
+    if let Some(reason) = snap.access.read_only.as_ref() {
+        let _ = reason;
+        right.push(Span::styled("read-only  ", theme.warning));
+    }
+    if let Some(load) = snap.load.as_ref().filter(|_| app.stats) {
+        let course: String = app.load.course.iter().map(|l| symbols.spark[usize::from(*l).min(7)]).collect();
+        right.push(Span::styled("cpu ", theme.muted));
+        right.push(Span::styled(format!("{course} "), theme.cpu));
+        right.push(Span::styled(format!("{:>2.0}%", app.load.cpu), theme.header));
+        right.push(Span::styled("  mem ", theme.muted));
+        right.push(Span::styled(format!("{}/{} ", crate::text::size(app.load.memory), crate::text::size(load.memory_total)), theme.header));
+    }
+    let sum = |spans: &[Span<'_>]| spans.iter().map(|s| width(&s.content)).sum::<usize>();
+    // The host and its troubles are worth more than its load: what does not fit beside them goes.
+    while !right.is_empty() && sum(&left) + sum(&right) + 2 > usize::from(area.width) {
+        right.remove(0);
+    }
+    let room = sum(&right) as u16;
+    frame.render_widget(Paragraph::new(Line::from(left)), Rect { width: area.width.saturating_sub(room), ..area });
+    frame.render_widget(Paragraph::new(Line::from(right)).alignment(Alignment::Right), area.intersection(Rect { x: area.right().saturating_sub(room), width: room, ..area }));
+}
+
+/// The tabs of the views.
+fn tab_line(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let theme = &app.settings.theme;
+    for (x, w, view) in tabs() {
+        if x + w > area.width {
+            break;
+        }
+        let (digit, title) = view.tab();
+        let active = view == app.view;
+        let look = if active { theme.tab_active } else { theme.tab_inactive };
+        let line = Line::from(vec![Span::styled(digit.to_string(), if active { look } else { theme.key }), Span::styled(format!(" {title}"), look)]);
+        frame.render_widget(Paragraph::new(line), Rect { x: area.x + x, width: w, ..area });
+    }
+    // What is marked or filtered shows beside the tabs, so that it is not forgotten.
+    let list = app.list();
+    let mut notes = Vec::new();
+    if !list.marked.is_empty() {
+        notes.push(Span::styled(format!("{} marked ", list.marked.len()), theme.mark));
+    }
+    if app.hide_stopped && matches!(app.view, View::Stacks | View::Containers) {
+        notes.push(Span::styled("stopped hidden ", theme.muted));
+    }
+    if !notes.is_empty() {
+        frame.render_widget(Paragraph::new(Line::from(notes)).alignment(Alignment::Right), area);
+    }
+}
+
+/// Spans cut to `room` cells.
+pub fn cut<'a>(spans: Vec<Span<'a>>, room: usize) -> Vec<Span<'a>> {
+    let mut left = room;
+    let mut out = Vec::new();
+    for span in spans {
+        let w = width(&span.content);
+        if w <= left {
+            left -= w;
+            out.push(span);
+        } else {
+            if left > 0 {
+                let text = fit(&span.content, left).into_owned();
+                out.push(Span::styled(text, span.style));
+            }
+            break;
+        }
+    }
+    out
+}
+
+/// Whether the list has the keys.
+pub fn list_focused(app: &App) -> bool {
+    app.focus == Focus::List && app.overlay.is_none()
+}

@@ -1,0 +1,4 @@
+//! The panes of the detail view that have a state of their own.
+
+pub mod logs;
+pub mod text;

@@ -1,0 +1,296 @@
+//! The panel at work: brings messages to [`App`], carries its effects out, draws when something changed.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use color_eyre::eyre::{Result, WrapErr, eyre};
+use crossterm::event::EventStream;
+use futures::StreamExt;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::config::{Config, Depth};
+use crate::engine::{Endpoint, Surroundings};
+use crate::fleet::{Host, Options};
+use crate::tasks::Runner;
+
+use super::action::{ACTIONS, Scope};
+use super::app::{App, Effect, Msg, Settings};
+use super::draw;
+use super::input::message;
+use super::keymap::Keymap;
+use super::log_task::LogTask;
+use super::terminal::{Quiet, Terminal};
+use super::view::{Target, Tone, View};
+
+/// The least time between two frames that no key asked for.
+const FRAME: Duration = Duration::from_millis(16);
+/// Ages on screen are put right so often when nothing else draws. Seldom, so that a panel at rest rests.
+const AGES: Duration = Duration::from_secs(300);
+
+/// How the panel is opened.
+#[derive(Debug)]
+pub struct PanelOptions {
+    /// The engine to begin with.
+    pub endpoint: Endpoint,
+    /// The config file.
+    pub config: Config,
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// A theme instead of the config's.
+    pub theme: Option<String>,
+}
+
+/// What the config's commands are bound to.
+fn command_scope(on: crate::config::On) -> Scope {
+    use crate::config::On;
+    match on {
+        On::Container | On::Service => Scope::Container,
+        On::Stack => Scope::Stack,
+        On::Image => Scope::Image,
+        On::Network => Scope::Network,
+        On::Volume => Scope::Volume,
+        On::Host => Scope::Anywhere,
+    }
+}
+
+/// Makes settings of a config file: key map, colours, hosts.
+///
+/// # Errors
+/// What the config file names and is not there: an action, a view, a theme.
+pub fn settings(config: Config, theme: Option<&str>) -> Result<Settings> {
+    let mut actions: Vec<&str> = ACTIONS.iter().map(|e| e.name).collect();
+    actions.dedup();
+    let views: Vec<String> = View::ALL.iter().map(|v| v.tab().1.to_lowercase()).collect();
+    let views: Vec<&str> = views.iter().map(String::as_str).collect();
+    config.check(&actions, &views).map_err(|e| eyre!("{e}"))?;
+    let depth = Depth::detect();
+    let name = theme.unwrap_or(&config.theme);
+    let theme = config.theme_named(name, depth).map_err(|e| eyre!("{e}"))?;
+    let themes = config.themes().into_iter().filter_map(|t| config.theme_named(&t.name, depth).ok()).collect();
+    let commands: Vec<_> = config.commands.iter().map(|c| (command_scope(c.on), c.key)).collect();
+    let keymap = Keymap::new(config.keymap, &config.keys, &commands);
+    let hosts = Endpoint::contexts(&Surroundings::of_process());
+    let hosts = hosts.into_iter().map(|(name, e)| (name, e.map_or_else(|e| e.to_string(), |e| e.address.to_string())));
+    let symbols = config.symbols();
+    Ok(Settings { keymap, theme, themes, symbols, zone: TimeZone::system(), hosts: hosts.collect(), config: Arc::new(config) })
+}
+
+/// Opens the panel and stays until the person leaves.
+pub async fn run(options: PanelOptions) -> Result<ExitCode> {
+    let settings = settings(options.config, options.theme.as_deref())?;
+    let watch = Options { read_only: options.read_only, stats: settings.config.stats };
+    // Before the screen is taken over: whatever cannot be right is told in the terminal itself.
+    let host = Host::open(&options.endpoint, watch).map_err(|e| eyre!("{e}"))?;
+    let mut signals = Signals::listen()?;
+    let terminal = Terminal::take(settings.config.mouse).wrap_err("the terminal cannot be taken over")?;
+    let backend = Quiet::new(std::io::BufWriter::with_capacity(64 << 10, std::io::stdout()));
+    let mut screen = ratatui::Terminal::new(backend).wrap_err("the terminal's size is not known")?;
+    let size = screen.size()?;
+    let (msgs, mut inbox) = mpsc::unbounded_channel();
+    let (task_events, mut task_inbox) = mpsc::unbounded_channel();
+    let runner = Runner::new(host.engine().clone(), task_events);
+    let app = App::new(settings, size, Timestamp::now());
+    let mut panel = Panel { app, watch, snapshots: host.snapshots(), host, runner, msgs, logs: LogTask::default(), leave: false };
+    let mut events = EventStream::new();
+    let (mut dirty, mut drawn) = (true, Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now));
+    let mut eager = false;
+    while !panel.leave {
+        if dirty && (eager || drawn.elapsed() >= FRAME) {
+            panel.app.now = Timestamp::now();
+            screen.draw(|frame| draw::draw(&panel.app, frame))?;
+            (dirty, eager, drawn) = (false, false, Instant::now());
+        }
+        tokio::select! {
+            biased;
+            event = events.next() => match event {
+                Some(Ok(event)) => {
+                    if let Some(msg) = message(event) {
+                        panel.take(msg, &terminal, &mut screen)?;
+                        (dirty, eager) = (true, true);
+                    }
+                }
+                // The terminal is gone.
+                Some(Err(_)) | None => break,
+            },
+            () = signals.any() => break,
+            () = tokio::time::sleep_until(drawn + FRAME), if dirty => {}
+            Some(event) = task_inbox.recv() => {
+                panel.take(Msg::Task(event), &terminal, &mut screen)?;
+                // A chatty child must not cost a frame a line.
+                for _ in 0..500 {
+                    let Ok(event) = task_inbox.try_recv() else { break };
+                    panel.take(Msg::Task(event), &terminal, &mut screen)?;
+                }
+                dirty = true;
+            }
+            Some(msg) = inbox.recv() => {
+                panel.take(msg, &terminal, &mut screen)?;
+                dirty = true;
+            }
+            Some(answer) = panel.logs.next() => {
+                panel.take(Msg::Logs(answer), &terminal, &mut screen)?;
+                dirty = true;
+            }
+            changed = panel.snapshots.changed() => match changed {
+                Ok(()) => {
+                    let snap = panel.snapshots.borrow_and_update().clone();
+                    panel.take(Msg::Snapshot(snap), &terminal, &mut screen)?;
+                    dirty = true;
+                }
+                Err(_) => return Err(eyre!("the watcher of the host ended")),
+            },
+            () = tokio::time::sleep_until(drawn + AGES) => {
+                panel.take(Msg::Tick, &terminal, &mut screen)?;
+                dirty = true;
+            }
+        }
+    }
+    panel.runner.cancel_all();
+    drop(terminal);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever asks the process to end.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+            _ = self.quit.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+struct Panel {
+    app: App,
+    watch: Options,
+    host: Host,
+    snapshots: tokio::sync::watch::Receiver<Arc<crate::fleet::Snapshot>>,
+    runner: Runner,
+    msgs: mpsc::UnboundedSender<Msg>,
+    logs: LogTask,
+    leave: bool,
+}
+
+type Screen = ratatui::Terminal<Quiet<std::io::BufWriter<std::io::Stdout>>>;
+
+impl Panel {
+    fn take(&mut self, msg: Msg, terminal: &Terminal, screen: &mut Screen) -> Result<()> {
+        for effect in self.app.update(msg, Timestamp::now()) {
+            self.carry_out(effect, terminal, screen)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the engine for something in the background.
+    fn ask<F>(&self, answer: F)
+    where
+        F: Future<Output = Msg> + Send + 'static,
+    {
+        let msgs = self.msgs.clone();
+        tokio::spawn(async move {
+            // The panel may be gone by the time the answer comes.
+            let _ = msgs.send(answer.await);
+        });
+    }
+
+    fn carry_out(&mut self, effect: Effect, terminal: &Terminal, screen: &mut Screen) -> Result<()> {
+        let engine = self.host.engine().clone();
+        match effect {
+            Effect::Quit => self.leave = true,
+            Effect::Run(job) => {
+                self.runner.run(job);
+            }
+            Effect::Cancel(id) => self.runner.cancel(id),
+            Effect::After(wait, msg) => self.ask(async move {
+                tokio::time::sleep(wait).await;
+                msg
+            }),
+            Effect::Logs(order) => self.logs.order(order, &engine),
+            Effect::Inspect(turn, id) => self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) }),
+            Effect::InspectOther(turn, target) => self.ask(async move {
+                let raw = match &target {
+                    Target::Image(id) => engine.inspect_image(id).await,
+                    Target::Network(id) => engine.inspect_network(id).await,
+                    Target::Volume(name) => engine.inspect_volume(name).await,
+                    _ => Ok(serde_json::Value::Null),
+                };
+                Msg::Raw(turn, raw.map(Arc::new))
+            }),
+            Effect::Layers(turn, id) => self.ask(async move { Msg::Layers(turn, engine.history(&id).await.map(Arc::new)) }),
+            Effect::Processes(turn, id) => self.ask(async move { Msg::Processes(turn, engine.top(&id).await.map(Arc::new)) }),
+            Effect::Copy(text) => copy(&text)?,
+            Effect::WantUsage(ids) => self.host.want_usage(ids),
+            Effect::Stats(on) => {
+                self.watch.stats = on;
+                self.host.set_stats(on);
+            }
+            Effect::DiskUse => self.host.refresh_disk(),
+            Effect::Reconnect => self.host.retry_now(),
+            Effect::Host(name) => self.switch(&name),
+            Effect::Redraw => screen.clear()?,
+            Effect::Suspend => {
+                terminal.lend(|| {
+                    let own = rustix::process::getpid();
+                    let _ = rustix::process::kill_process(own, rustix::process::Signal::STOP);
+                })?;
+                screen.clear()?;
+            }
+            Effect::Terminal(line) => {
+                let env = engine.endpoint().docker_env();
+                let status = terminal.lend(|| std::process::Command::new("sh").arg("-c").arg(&line).envs(env).status())?;
+                screen.clear()?;
+                let (tone, text) = match status {
+                    Ok(status) if status.success() => (Tone::Muted, format!("{line}: done")),
+                    Ok(status) => (Tone::Warn, format!("{line}: {status}")),
+                    Err(e) => (Tone::Bad, format!("{line}: {e}")),
+                };
+                self.ask(async move { Msg::Tell(tone, text) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes to another host; the one before stays when that cannot be.
+    fn switch(&mut self, name: &str) {
+        let opened = Endpoint::resolve(Some(name), &Surroundings::of_process()).and_then(|e| Host::open(&e, self.watch));
+        match opened {
+            Ok(host) => {
+                self.logs = LogTask::default();
+                self.snapshots = host.snapshots();
+                self.snapshots.mark_changed();
+                self.runner = self.runner.on(host.engine().clone());
+                self.host = host;
+            }
+            Err(error) => self.ask(async move { Msg::HostFailed(error) }),
+        }
+    }
+}
+
+/// Puts text on the clipboard of the person's own machine, also over SSH (OSC 52).
+fn copy(text: &str) -> Result<()> {
+    crossterm::execute!(std::io::stdout(), crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))?;
+    Ok(())
+}
