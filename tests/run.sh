@@ -42,7 +42,7 @@ need_shellcheck() {
 
 licences_and_sources() {
   cargo deny --log-level error check bans licenses sources || return 1
-  if quietly cargo deny fetch db; then
+  if timeout 120 cargo deny fetch db >>"$SETUP_LOG" 2>&1; then
     cargo deny --log-level error check --disable-fetch advisories
   else
     say "advisories not checked: their database could not be fetched"

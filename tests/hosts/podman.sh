@@ -22,7 +22,9 @@ up)
     install_packages podman || die "podman could not be installed; see $SETUP_LOG"
   fi
   mkdir -p "$dir"
-  printf '[engine]\n[containers]\ndefault_sysctls = []\n' >"$dir/containers.conf"
+  # Limits that need not be raised: podman's own defaults fail where the capability to raise them is missing.
+  printf '[containers]\ndefault_sysctls = []\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n' \
+    >"$dir/containers.conf"
   printf '[storage]\ndriver = "vfs"\nrunroot = "%s/run"\ngraphroot = "%s/root"\n' "$dir" "$dir" >"$dir/storage.conf"
   if ! own_podman image exists "$BASE_IMAGE"; then
     need_docker
@@ -42,7 +44,7 @@ up)
   if [ "$(own_podman inspect --format '{{.State.Running}}' ticker 2>/dev/null)" != true ]; then
     own_podman rm --force ticker >/dev/null 2>&1 || true
     # shellcheck disable=SC2016 # The container's shell is to expand it.
-    own_podman run --detach --name ticker --network none --cgroups=disabled --log-driver k8s-file \
+    own_podman run --detach --name ticker --network none --log-driver k8s-file \
       --label dev.ondeck.test=podman "$BASE_IMAGE" \
       sh -c 'trap "exit 0" TERM; n=0; while :; do n=$((n + 1)); echo "tick $n"; sleep 1 & wait $!; done'
   fi
