@@ -41,8 +41,9 @@ struct Files {
     memory_stat: File,
     pids: Option<File>,
     io: Option<File>,
-    pid: Option<u32>,
-    limit: u64,
+    /// Its limit can be changed while it runs.
+    limit: Option<File>,
+    procs: Option<File>,
     last: Sample,
 }
 
@@ -66,13 +67,11 @@ impl Cgroups {
     /// What is not asked for is forgotten.
     pub(super) fn sample(&mut self, ids: &BTreeSet<Id>, shown: &BTreeSet<Id>) -> Vec<(Id, Sample)> {
         self.known.retain(|id, _| ids.contains(id));
+        self.search(ids);
         let mut samples = Vec::with_capacity(ids.len());
         for id in ids {
-            if !matches!(self.known.get(id), Some(Known::Files(_))) {
-                self.search(id);
-            }
             let Some(Known::Files(files)) = self.known.get_mut(id) else { continue };
-            match files.read(self.two, shown.contains(id), &self.proc) {
+            match files.read(self.two, shown.contains(id), &self.proc, self.memory_total) {
                 Some(sample) => samples.push((id.clone(), sample)),
                 // Its group is gone: it stopped, or runs anew in another one.
                 None => drop(self.known.insert(id.clone(), Known::Missing(0))),
@@ -86,42 +85,59 @@ impl Cgroups {
         self.known.values().filter(|k| matches!(k, Known::Files(_))).count()
     }
 
-    fn search(&mut self, id: &Id) {
-        if let Some(Known::Missing(wait)) = self.known.get_mut(id)
-            && *wait > 0
-        {
-            *wait -= 1;
+    /// Looks for containers that are not known, all in one walk.
+    fn search(&mut self, ids: &BTreeSet<Id>) {
+        let mut wanted = BTreeSet::new();
+        for id in ids {
+            match self.known.get_mut(id) {
+                Some(Known::Files(_)) => {}
+                Some(Known::Missing(wait)) if *wait > 0 => *wait -= 1,
+                _ => drop(wanted.insert(id.clone())),
+            }
+        }
+        if wanted.is_empty() {
             return;
         }
-        let found = self.place(id).and_then(|place| self.open(&place));
-        self.known.insert(id.clone(), found.map_or(Known::Missing(AGAIN), |f| Known::Files(Box::new(f))));
+        let mut places = self.places(&wanted);
+        for id in wanted {
+            let files = places.remove(&id).and_then(|place| self.open(&place));
+            self.known.insert(id, files.map_or(Known::Missing(AGAIN), |f| Known::Files(Box::new(f))));
+        }
     }
 
-    /// A container's group, relative to its hierarchy.
-    fn place(&self, id: &str) -> Option<PathBuf> {
+    /// The groups of containers, relative to their hierarchy.
+    fn places(&self, wanted: &BTreeSet<Id>) -> HashMap<Id, PathBuf> {
         let base = if self.two { self.root.clone() } else { self.root.join("memory") };
-        let usual = [
-            format!("docker/{id}"),
-            format!("system.slice/docker-{id}.scope"),
-            format!("machine.slice/libpod-{id}.scope"),
-        ];
-        if let Some(place) = usual.iter().find(|p| base.join(p).is_dir()) {
-            return Some(place.into());
+        let mut places = HashMap::new();
+        for id in wanted {
+            let usual = [
+                format!("docker/{id}"),
+                format!("system.slice/docker-{id}.scope"),
+                format!("machine.slice/libpod-{id}.scope"),
+            ];
+            if let Some(place) = usual.iter().find(|p| base.join(p).is_dir()) {
+                places.insert(id.clone(), place.into());
+            }
         }
         let mut queue = VecDeque::from([PathBuf::new()]);
         for _ in 0..SEARCHED {
-            let here = queue.pop_front()?;
+            if places.len() == wanted.len() {
+                break;
+            }
+            let Some(here) = queue.pop_front() else { break };
             for entry in std::fs::read_dir(base.join(&here)).into_iter().flatten().flatten() {
-                if entry.file_type().is_ok_and(|t| t.is_dir()) {
-                    let place = here.join(entry.file_name());
-                    if entry.file_name().to_string_lossy().contains(id) {
-                        return Some(place);
-                    }
-                    queue.push_back(place);
+                if !entry.file_type().is_ok_and(|t| t.is_dir()) {
+                    continue;
+                }
+                let place = here.join(entry.file_name());
+                match container_of(&entry.file_name().to_string_lossy()).and_then(|id| wanted.get(id)) {
+                    // Groups within a container's own are not another container of that engine.
+                    Some(id) => drop(places.entry(id.clone()).or_insert(place)),
+                    None => queue.push_back(place),
                 }
             }
         }
-        None
+        places
     }
 
     fn open(&self, place: &Path) -> Option<Files> {
@@ -129,11 +145,6 @@ impl Cgroups {
             let dir = if self.two { self.root.clone() } else { self.root.join(controller) };
             File::open(dir.join(place).join(name)).ok()
         };
-        let limit_file = if self.two { file("", "memory.max") } else { file("memory", "memory.limit_in_bytes") };
-        let limit = limit_file.and_then(|f| number(&f)).filter(|l| *l < self.memory_total).unwrap_or(self.memory_total);
-        let procs = file("memory", "cgroup.procs").and_then(|f| text(&f));
-        // With an init or a nested group the first process may live below.
-        let pid = procs.and_then(|t| t.lines().next()?.parse().ok());
         Some(Files {
             cpu: if self.two { file("", "cpu.stat") } else { file("cpuacct", "cpuacct.usage") }?,
             memory: if self.two { file("", "memory.current") } else { file("memory", "memory.usage_in_bytes") }?,
@@ -145,27 +156,40 @@ impl Cgroups {
                 file("blkio", "blkio.throttle.io_service_bytes_recursive")
                     .or_else(|| file("blkio", "blkio.throttle.io_service_bytes"))
             },
-            pid,
-            limit,
+            limit: if self.two { file("", "memory.max") } else { file("memory", "memory.limit_in_bytes") },
+            procs: file("memory", "cgroup.procs"),
             last: Sample::default(),
         })
     }
 }
 
+/// The container that a group of this name is for. Mounts and podman's monitors bear the identifier too.
+fn container_of(group: &str) -> Option<&str> {
+    let name = group.strip_suffix(".scope").unwrap_or(group);
+    let (owner, id) = name.rsplit_once('-').unwrap_or(("", name));
+    (!owner.ends_with("conmon")).then_some(id)
+}
+
 impl Files {
-    fn read(&mut self, two: bool, shown: bool, proc: &Path) -> Option<Sample> {
-        let mut sample = Sample { time: Timestamp::now(), memory_limit: self.limit, ..self.last };
+    fn read(&mut self, two: bool, shown: bool, proc: &Path, memory_total: u64) -> Option<Sample> {
+        let mut sample = Sample { time: Timestamp::now(), ..self.last };
         sample.cpu_ns = if two { field(&text(&self.cpu)?, "usage_usec")? * 1000 } else { number(&self.cpu)? };
         let usage = number(&self.memory)?;
         let cache =
             field(&text(&self.memory_stat)?, if two { "inactive_file" } else { "total_inactive_file" }).unwrap_or(0);
         sample.memory = if cache < usage { usage - cache } else { usage };
+        if shown || sample.memory_limit == 0 {
+            // "max" and version 1's number for it are the host's memory.
+            let limit = self.limit.as_ref().and_then(number).filter(|l| *l < memory_total);
+            sample.memory_limit = limit.unwrap_or(memory_total);
+        }
         if shown {
             sample.pids = self.pids.as_ref().and_then(number).unwrap_or(0);
             if let Some(io) = self.io.as_ref().and_then(text) {
                 (sample.block_read, sample.block_write) = if two { io_two(&io) } else { io_one(&io) };
             }
-            let net = self.pid.and_then(|pid| std::fs::read_to_string(proc.join(pid.to_string()).join("net/dev")).ok());
+            let pid = self.procs.as_ref().and_then(text).and_then(|t| t.lines().next()?.parse::<u32>().ok());
+            let net = pid.and_then(|pid| std::fs::read_to_string(proc.join(pid.to_string()).join("net/dev")).ok());
             if let Some(net) = net {
                 (sample.net_rx, sample.net_tx) = network(&net);
             }
@@ -313,6 +337,52 @@ mod tests {
         let (_, sample) = groups.sample(&only("abc"), &only("abc"))[0].clone();
         assert_eq!((sample.cpu_ns, sample.memory, sample.memory_limit), (7000, 800, 2000));
         assert_eq!((sample.block_read, sample.block_write, sample.pids), (11, 22, 0));
+    }
+
+    #[test]
+    fn one_walk_finds_rootless_groups_and_nothing_that_only_bears_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, proc) = (dir.path().join("cg"), dir.path().join("proc"));
+        put(&proc, "meminfo", "MemTotal: 1000 kB\nMemAvailable: 400 kB\n");
+        put(&root, "cgroup.controllers", "cpu memory");
+        let user = "user.slice/user-1000.slice/user@1000.service";
+        for (place, usec) in [
+            (format!("{user}/user.slice/libpod-conmon-abc.scope"), 1),
+            ("system.slice/var-lib-docker-containers-abc-mounts-shm.mount".to_owned(), 2),
+            (format!("{user}/user.slice/libpod-abc.scope"), 3),
+            (format!("{user}/user.slice/libpod-abc.scope/container/abc"), 4),
+            (format!("{user}/app.slice/docker-def.scope"), 5),
+        ] {
+            put(&root, &format!("{place}/cpu.stat"), &format!("usage_usec {usec}\n"));
+            put(&root, &format!("{place}/memory.current"), "900\n");
+            put(&root, &format!("{place}/memory.stat"), "inactive_file 0\n");
+        }
+        let mut groups = Cgroups::below(&root, &proc).unwrap();
+        let ids = ["abc", "def", "gone"].map(Id::from).into();
+        let read: Vec<(Id, u64)> =
+            groups.sample(&ids, &BTreeSet::new()).into_iter().map(|(id, s)| (id, s.cpu_ns)).collect();
+        assert_eq!(read, [("abc".into(), 3000), ("def".into(), 5000)]);
+    }
+
+    #[test]
+    fn a_limit_that_is_changed_shows() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, proc) = (dir.path().join("cg"), dir.path().join("proc"));
+        put(&proc, "meminfo", "MemTotal: 1000 kB\nMemAvailable: 400 kB\n");
+        put(&root, "cgroup.controllers", "cpu memory");
+        let place = "system.slice/docker-abc.scope";
+        for (file, text) in [
+            ("cpu.stat", "usage_usec 1\n"),
+            ("memory.current", "9\n"),
+            ("memory.stat", "inactive_file 0\n"),
+            ("memory.max", "max\n"),
+        ] {
+            put(&root, &format!("{place}/{file}"), text);
+        }
+        let mut groups = Cgroups::below(&root, &proc).unwrap();
+        assert_eq!(groups.sample(&only("abc"), &BTreeSet::new())[0].1.memory_limit, 1_024_000);
+        put(&root, &format!("{place}/memory.max"), "5000\n");
+        assert_eq!(groups.sample(&only("abc"), &only("abc"))[0].1.memory_limit, 5000);
     }
 
     #[test]

@@ -166,6 +166,7 @@ fn record(usage: &mut HashMap<Id, Arc<Usage>>, id: Id, sample: Sample) {
         if sample.cpu_ns < before.cpu_ns {
             // It was started again: the counters began anew.
             entry.history.clear();
+            entry.cpu = 0.0;
         } else if wall > 0 {
             entry.cpu = (sample.cpu_ns - before.cpu_ns) as f64 * 100.0 / wall as f64;
         }

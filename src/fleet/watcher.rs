@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::model::{Container, DiskUse, EngineInfo, Event, Id, Image, Inspection, Network, State, Volume};
+use crate::engine::model::{Attachment, Container, DiskUse, EngineInfo, Event, Id, Image, Inspection, Network, State, Volume};
 use crate::engine::{Endpoint, Engine, EngineError, ErrorKind, Result};
 
 use super::snapshot::{EVENTS_KEPT, Link, Listing, Snapshot, Status};
@@ -89,6 +89,8 @@ impl Host {
             published: Instant::now(),
             dirty: BTreeSet::new(),
             inspecting: BTreeSet::new(),
+            reading: BTreeSet::new(),
+            touched: BTreeSet::new(),
             relist: BTreeMap::new(),
             pending: FuturesUnordered::new(),
         };
@@ -144,7 +146,7 @@ enum Found {
     Images(Result<Vec<Image>>),
     Networks(Result<Vec<Network>>),
     Volumes(Result<Vec<Volume>>),
-    Info(Result<EngineInfo>),
+    Info(Box<Result<EngineInfo>>),
     CanWrite(Result<()>),
     Inspected(Id, Box<Result<Inspection>>),
     Disk(Result<DiskUse>),
@@ -173,6 +175,10 @@ struct Watcher {
     published: Instant,
     dirty: BTreeSet<Id>,
     inspecting: BTreeSet<Id>,
+    /// Lists being read; each only once at a time, or an older answer could come after a newer one.
+    reading: BTreeSet<List>,
+    /// Containers that had an event while their list was being read: the list may be older than that.
+    touched: BTreeSet<Id>,
     relist: BTreeMap<List, Instant>,
     pending: FuturesUnordered<BoxFuture<'static, Found>>,
 }
@@ -219,6 +225,8 @@ impl Watcher {
         self.pending.clear();
         self.dirty.clear();
         self.inspecting.clear();
+        self.reading.clear();
+        self.touched.clear();
         self.relist.clear();
         self.usages.forget();
         self.snap.usage = Arc::default();
@@ -254,7 +262,7 @@ impl Watcher {
             self.read(list);
         }
         let engine = self.engine.clone();
-        self.pending.push(Box::pin(async move { Found::Info(engine.info().await) }));
+        self.pending.push(Box::pin(async move { Found::Info(Box::new(engine.info().await)) }));
         if !self.options.read_only {
             let engine = self.engine.clone();
             self.pending.push(Box::pin(async move { Found::CanWrite(engine.can_write().await) }));
@@ -265,7 +273,7 @@ impl Watcher {
         loop {
             self.inspect_dirty();
             let passing = self.snap.containers.values().any(|c| is_passing(c));
-            let due = self.relist.values().min().copied();
+            let due = self.relist.iter().filter(|(l, _)| !self.reading.contains(l)).map(|(_, at)| *at).min();
             tokio::select! {
                 event = events.next() => {
                     heard = Instant::now();
@@ -283,9 +291,7 @@ impl Watcher {
                 ask = self.asked.recv() => match ask {
                     None => return Ok(()),
                     Some(Ask::Retry) => {
-                        for list in [List::Containers, List::Images, List::Networks, List::Volumes] {
-                            self.read(list);
-                        }
+                        self.relist_all(Instant::now());
                     }
                     Some(ask) => self.asked(ask),
                 },
@@ -295,7 +301,7 @@ impl Watcher {
                 }
                 () = sleep_until(due.unwrap_or(heard)), if due.is_some() => {
                     let now = Instant::now();
-                    let ready: Vec<List> = self.relist.iter().filter(|(_, at)| **at <= now).map(|(l, _)| *l).collect();
+                    let ready: Vec<List> = self.relist.iter().filter(|(l, at)| **at <= now && !self.reading.contains(l)).map(|(l, _)| *l).collect();
                     for list in ready {
                         self.relist.remove(&list);
                         self.read(list);
@@ -304,9 +310,7 @@ impl Watcher {
                 () = sleep_until(self.published + FRAME), if self.changed => self.publish(),
                 () = sleep_until(poll), if polling.is_some() => {
                     poll = Instant::now() + POLL;
-                    for list in [List::Containers, List::Images, List::Networks, List::Volumes] {
-                        self.read(list);
-                    }
+                    self.relist_all(Instant::now());
                 }
                 () = sleep_until(settle), if passing => {
                     settle = Instant::now() + SETTLE;
@@ -341,7 +345,17 @@ impl Watcher {
         }
     }
 
+    fn relist_all(&mut self, at: Instant) {
+        for list in [List::Containers, List::Images, List::Networks, List::Volumes] {
+            self.relist.entry(list).or_insert(at);
+        }
+    }
+
     fn read(&mut self, list: List) {
+        if list == List::Containers {
+            self.touched.clear();
+        }
+        self.reading.insert(list);
         let engine = self.engine.clone();
         self.pending.push(match list {
             List::Containers => Box::pin(async move { Found::Containers(engine.containers().await) }),
@@ -365,6 +379,11 @@ impl Watcher {
         }
     }
 
+    fn mark(&mut self, id: Id) {
+        self.touched.insert(id.clone());
+        self.dirty.insert(id);
+    }
+
     fn event(&mut self, event: Event) {
         let soon = Instant::now() + GATHER;
         let action = event.action.split(':').next().unwrap_or_default().to_owned();
@@ -385,20 +404,23 @@ impl Watcher {
         }
         match (event.kind.as_str(), action.as_str()) {
             (_, "prune") => {
-                for list in [List::Containers, List::Images, List::Networks, List::Volumes] {
-                    self.relist.entry(list).or_insert(soon);
+                self.relist_all(soon);
+            }
+            ("container", "destroy" | "remove") => {
+                self.remove(&event.id);
+                self.touched.insert(event.id.clone());
+                // An inspection under way may have been answered before it went.
+                if self.inspecting.contains(&event.id) {
+                    self.dirty.insert(event.id.clone());
                 }
             }
-            ("container", "destroy" | "remove") => self.remove(&event.id),
-            ("container", _) => {
-                self.dirty.insert(event.id.clone());
-            }
+            ("container", _) => self.mark(event.id.clone()),
             ("image", _) => {
                 self.relist.entry(List::Images).or_insert(soon);
             }
             ("network", "connect" | "disconnect") => {
                 if let Some(id) = event.attributes.get("container") {
-                    self.dirty.insert(id.as_str().into());
+                    self.mark(id.as_str().into());
                 }
             }
             ("network", _) => {
@@ -409,7 +431,7 @@ impl Watcher {
             }
             ("daemon", "reload") => {
                 let engine = self.engine.clone();
-                self.pending.push(Box::pin(async move { Found::Info(engine.info().await) }));
+                self.pending.push(Box::pin(async move { Found::Info(Box::new(engine.info().await)) }));
             }
             _ => {}
         }
@@ -435,31 +457,38 @@ impl Watcher {
     fn found(&mut self, found: Found) -> Result<()> {
         match found {
             Found::Containers(result) => {
+                self.reading.remove(&List::Containers);
                 if let Some(list) = sort(result, &mut self.snap.listings.containers, &mut self.changed)? {
                     self.take_containers(list);
                 }
             }
             Found::Images(result) => {
+                self.reading.remove(&List::Images);
                 if let Some(list) = sort(result, &mut self.snap.listings.images, &mut self.changed)? {
                     self.changed |= replace(&mut self.snap.images, list, |i| i.id.clone());
                 }
             }
             Found::Networks(result) => {
+                self.reading.remove(&List::Networks);
                 if let Some(list) = sort(result, &mut self.snap.listings.networks, &mut self.changed)? {
                     self.changed |= replace(&mut self.snap.networks, list, |n| n.id.clone());
                 }
             }
             Found::Volumes(result) => {
+                self.reading.remove(&List::Volumes);
                 if let Some(list) = sort(result, &mut self.snap.listings.volumes, &mut self.changed)? {
                     self.changed |= replace(&mut self.snap.volumes, list, |v| v.name.clone());
                 }
             }
-            Found::Info(Ok(info)) => {
-                self.snap.engine = Some(Arc::new(info));
-                self.changed = true;
-            }
-            // The panel works without; what needs it says so.
-            Found::Info(Err(e)) => lost(e)?,
+            Found::Info(result) => match *result {
+                Ok(info) => {
+                    let info = Some(Arc::new(info));
+                    self.changed |= info != self.snap.engine;
+                    self.snap.engine = info;
+                }
+                // The panel works without; what needs it says so.
+                Err(e) => lost(e)?,
+            },
             Found::CanWrite(result) => {
                 let reason = result.err().filter(|e| e.kind == ErrorKind::Forbidden).map(|e| e.hint);
                 self.changed |= reason != self.snap.access.read_only;
@@ -485,14 +514,23 @@ impl Watcher {
 
     fn take_containers(&mut self, list: Vec<Container>) {
         let listed: BTreeSet<Id> = list.iter().map(|c| c.id.clone()).collect();
-        let gone: Vec<Id> = self.snap.containers.keys().filter(|id| !listed.contains(*id)).cloned().collect();
+        let touched = std::mem::take(&mut self.touched);
+        let gone: Vec<Id> =
+            self.snap.containers.keys().filter(|id| !listed.contains(*id) && !touched.contains(*id)).cloned().collect();
         for id in gone {
             self.remove(&id);
         }
         for mut container in list {
+            if touched.contains(&container.id) {
+                // What the event says is newer than the list: only an inspection can tell.
+                self.dirty.insert(container.id.clone());
+                continue;
+            }
             let old = self.snap.containers.get(&container.id);
             let as_before = old.is_some_and(|o| {
                 (o.state, o.health, o.exit_code) == (container.state, container.health, container.exit_code)
+                    && same_places(&o.networks, &container.networks)
+                    && !is_restarted(o, &container)
             });
             if let Some(old) = old.filter(|o| as_before && o.detail.is_some()) {
                 // What an inspection said is more exact than the listing's words.
@@ -534,7 +572,7 @@ impl Watcher {
         if std::mem::take(&mut self.stacks_changed) {
             self.snap.stacks = Arc::new(stacks_of(self.snap.containers.values()));
         }
-        let running = self.snap.containers.values().filter(|c| c.state == State::Running).map(|c| c.id.clone());
+        let running = self.snap.containers.values().filter(|c| c.state.is_up()).map(|c| c.id.clone());
         self.usages.running(running);
         let usage: &HashMap<_, _> = &self.snap.usage;
         if usage.keys().any(|id| !self.snap.containers.get(id).is_some_and(|c| c.state.is_up())) {
@@ -560,6 +598,19 @@ fn is_noise(event: &Event) -> bool {
     }
 }
 
+/// Whether both say the same of networks; a listing leaves other names out.
+fn same_places(old: &[Attachment], new: &[Attachment]) -> bool {
+    let place = |a: &Attachment| (a.network.clone(), a.ip, a.ip6);
+    old.iter().map(place).eq(new.iter().map(place))
+}
+
+/// Whether a listing shows that a container runs anew, as far as its rough words ("Up 2 hours") can.
+fn is_restarted(old: &Container, new: &Container) -> bool {
+    let (Some(old), Some(new)) = (old.started, new.started) else { return false };
+    let age = |t: Timestamp| Timestamp::now().duration_since(t).as_secs();
+    age(new) + 5 < age(old) && age(new) * 2 < age(old)
+}
+
 /// Whether a container will be in another state soon.
 fn is_passing(container: &Container) -> bool {
     matches!(container.state, State::Restarting | State::Removing)
@@ -569,7 +620,9 @@ fn is_passing(container: &Container) -> bool {
 fn sort<T>(result: Result<Vec<T>>, listing: &mut Listing, changed: &mut bool) -> Result<Option<Vec<T>>> {
     let (new, list) = match result {
         Ok(list) => (Listing::Ready, Some(list)),
-        Err(e) if matches!(e.kind, ErrorKind::Unreachable | ErrorKind::Timeout) => return Err(e),
+        Err(e) if e.kind == ErrorKind::Unreachable => return Err(e),
+        // Slow is not gone; whether the engine still lives is what pings are for. What is known stays.
+        Err(e) if e.kind == ErrorKind::Timeout && *listing == Listing::Ready => return Ok(None),
         Err(e) => (Listing::Refused(e.to_string()), None),
     };
     *changed |= *listing != new;
