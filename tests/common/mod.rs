@@ -1,4 +1,6 @@
 //! What several test files share.
 
+pub mod docker;
 pub mod fixture;
+pub mod pty;
 pub mod stage;
