@@ -138,9 +138,9 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let containers = runtime.block_on(async { Engine::connect(&endpoint)?.containers().await })?;
     if list {
-        ps::print(&mut out, containers, json)?
+        ps::print(&mut out, containers, json)?;
     } else {
-        stacks::print(&mut out, containers, json)?
+        stacks::print(&mut out, containers, json)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

@@ -51,9 +51,9 @@ impl App {
             }
             Action::Right => {
                 if self.list_mut().fold(false) {
-                    self.refresh()
+                    self.refresh();
                 } else {
-                    self.open()
+                    self.open();
                 }
             }
             Action::Open => self.open(),

@@ -268,20 +268,24 @@ impl App {
             Msg::Logs(answer) => self.log_answer(answer),
             Msg::Rest(turn) if turn == self.detail.turn => self.load_detail(),
             Msg::Inspected(turn, result) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.inspection, Loaded::Here(_));
                 self.detail.inspection = loaded(result);
-                self.make_text();
+                self.arrived(first);
             }
             Msg::Raw(turn, result) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.raw, Loaded::Here(_));
                 self.detail.raw = loaded(result);
-                self.make_text();
+                self.arrived(first);
             }
             Msg::Layers(turn, result) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.layers, Loaded::Here(_));
                 self.detail.layers = loaded(result);
-                self.make_text();
+                self.arrived(first);
             }
             Msg::Processes(turn, result) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.processes, Loaded::Here(_));
                 self.detail.processes = loaded(result);
-                self.make_text();
+                self.arrived(first);
                 self.out.push(Effect::After(Duration::from_secs(3), Msg::ProcessesOld(turn)));
             }
             Msg::ProcessesOld(turn) if turn == self.detail.turn && self.shows_detail() => {
@@ -512,6 +516,15 @@ impl App {
             self.out.push(Effect::After(Duration::from_millis(80), Msg::Rest(self.detail.turn)));
         } else {
             self.close_logs();
+        }
+    }
+
+    /// Something came for the detail pane; what was searched for before it came is looked for now.
+    fn arrived(&mut self, first: bool) {
+        self.make_text();
+        if first && !self.detail.text.query.is_empty() {
+            let height = usize::from(self.areas().inside.height);
+            self.detail.text.find(true, true, height);
         }
     }
 

@@ -250,7 +250,7 @@ impl Panel {
             }),
             Effect::Logs(order) => self.logs.order(order, &engine),
             Effect::Inspect(turn, id) => {
-                self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) })
+                self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) });
             }
             Effect::InspectOther(turn, target) => self.ask(async move {
                 let raw = match &target {
@@ -262,10 +262,10 @@ impl Panel {
                 Msg::Raw(turn, raw.map(Arc::new))
             }),
             Effect::Layers(turn, id) => {
-                self.ask(async move { Msg::Layers(turn, engine.history(&id).await.map(Arc::new)) })
+                self.ask(async move { Msg::Layers(turn, engine.history(&id).await.map(Arc::new)) });
             }
             Effect::Processes(turn, id) => {
-                self.ask(async move { Msg::Processes(turn, engine.top(&id).await.map(Arc::new)) })
+                self.ask(async move { Msg::Processes(turn, engine.top(&id).await.map(Arc::new)) });
             }
             Effect::Copy(text) => copy(&text)?,
             Effect::WantUsage(ids) => self.host.want_usage(ids),
