@@ -244,7 +244,9 @@ impl Watcher {
         let began = Timestamp::now();
         let mut polling = None;
         let since = began.checked_sub(HISTORY).unwrap_or(began);
-        let mut events: BoxStream<'static, Result<Event>> = match self.engine.events(Some(since)).await {
+        // Asked for together: what happens between the two answers comes as an event all the same.
+        let (events, containers) = tokio::join!(self.engine.events(Some(since)), self.engine.containers());
+        let mut events: BoxStream<'static, Result<Event>> = match events {
             Ok(events) => events,
             Err(e) if e.kind == ErrorKind::Forbidden => {
                 polling = Some(e.message);
@@ -252,7 +254,7 @@ impl Watcher {
             }
             Err(e) => return Err(e),
         };
-        match self.engine.containers().await {
+        match containers {
             Ok(list) => self.take_containers(list),
             Err(e) if e.kind == ErrorKind::Forbidden => self.snap.listings.containers = Listing::Refused(e.to_string()),
             Err(e) => return Err(e),

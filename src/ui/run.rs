@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::config::{Config, Depth};
 use crate::engine::{Endpoint, Surroundings};
-use crate::fleet::{Host, Options};
+use crate::fleet::{Host, Link, Options};
 use crate::tasks::Runner;
 
 use super::action::{ACTIONS, Scope};
@@ -29,6 +29,8 @@ use super::view::{Target, Tone, View};
 
 /// The least time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
+/// How long the first frame waits for the engine's first answer.
+const PATIENCE: Duration = Duration::from_millis(80);
 /// Ages on screen are put right so often when nothing else draws. Seldom, so that a panel at rest rests.
 const AGES: Duration = Duration::from_secs(300);
 
@@ -90,10 +92,11 @@ pub fn settings(config: Config, theme: Option<&str>) -> Result<Settings> {
 
 /// Opens the panel and stays until the person leaves.
 pub async fn run(options: PanelOptions) -> Result<ExitCode> {
-    let settings = settings(options.config, options.theme.as_deref())?;
-    let watch = Options { read_only: options.read_only, stats: settings.config.stats };
     // Before the screen is taken over: whatever cannot be right is told in the terminal itself.
+    // The engine is asked first, so that it answers while the rest is read.
+    let watch = Options { read_only: options.read_only, stats: options.config.stats };
     let host = Host::open(&options.endpoint, watch).map_err(|e| eyre!("{e}"))?;
+    let settings = settings(options.config, options.theme.as_deref())?;
     let mut signals = Signals::listen()?;
     let terminal = Terminal::take(settings.config.mouse).wrap_err("the terminal cannot be taken over")?;
     let backend = Quiet::new(std::io::BufWriter::with_capacity(64 << 10, std::io::stdout()));
@@ -108,8 +111,11 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let mut events = EventStream::new();
     let (mut dirty, mut drawn) = (true, Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now));
     let mut eager = false;
+    // Most engines answer before an empty screen could be read: the first frame waits for them a moment.
+    let first = Instant::now() + PATIENCE;
     while !panel.leave {
-        if dirty && (eager || drawn.elapsed() >= FRAME) {
+        let waits = matches!(panel.app.snap.link, Link::Connecting) && Instant::now() < first;
+        if dirty && !waits && (eager || drawn.elapsed() >= FRAME) {
             panel.app.now = Timestamp::now();
             screen.draw(|frame| draw::draw(&panel.app, frame))?;
             (dirty, eager, drawn) = (false, false, Instant::now());
@@ -130,7 +136,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
                 Some(Err(_)) | None => break,
             },
             () = signals.any() => break,
-            () = tokio::time::sleep_until(drawn + FRAME), if dirty => {}
+            () = tokio::time::sleep_until(if waits { first } else { drawn + FRAME }), if dirty => {}
             Some(event) = task_inbox.recv() => {
                 panel.take(Msg::Task(event), &terminal, &mut screen)?;
                 // A chatty child must not cost a frame a line.

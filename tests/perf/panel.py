@@ -111,12 +111,17 @@ def many(binary, n):
     for i in range(have, n):
         docker("run", "-d", "--network", "none", "--label", LABEL, "--name", f"perf-{i:04}", IMAGE, "sleep", "infinity")
     raw = statistics.median(raw_listing() for _ in range(9))
-    starts = []
-    for _ in range(5):
-        p = Panel(binary)
-        os.write(p.fd, b"3")
-        starts.append((p.until(lambda s: s.count("perf-") >= 40) - p.began) * 1000)
+    starts, config = [], "/tmp/ondeck-perf.yaml"
+    open(config, "w").write("start_view: containers\n")
+    for _ in range(9):
+        p = Panel(binary, "--config", config)
+        # The raw bytes are enough to see the first frame; a terminal's parser would be measured with it.
+        piece = b""
+        while piece.count(b"perf-") < 40:
+            piece += os.read(p.fd, 1 << 16)
+        starts.append((time.perf_counter() - p.began) * 1000)
         p.close()
+    os.remove(config)
     print(f"start to a filled list   {statistics.median(starts):7.1f} ms   raw listing {raw:.1f} ms")
     p = Panel(binary)
     p.until(lambda s: "perf" in s or "up" in s)
