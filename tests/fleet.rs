@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Filter, Made, OwnEngine, endpoint, endpoint_at, seen, until, watch};
+use common::live::{Filter, Made, OwnEngine, endpoint, endpoint_at, seen, until, watch};
 use futures::StreamExt;
 use ondeck::engine::model::{Container, Id, State};
 use ondeck::engine::{Endpoint, Engine};
@@ -85,10 +85,10 @@ fn happening(made: &Made, dice: &mut Dice) -> Vec<String> {
     let label = made.label();
     let project = format!("com.docker.compose.project={}", made.name("p"));
     let command: &[&str] = match dice.roll(4) {
-        0 => &["--restart=on-failure:2", common::IMAGE, "sh", "-c", "exit 3"],
-        1 => &["--health-cmd=true", "--health-interval=1s", common::IMAGE, "sleep", "infinity"],
-        2 => &["--init", common::IMAGE, "sleep", "1"],
-        _ => &["--init", common::IMAGE, "sleep", "infinity"],
+        0 => &["--restart=on-failure:2", common::live::IMAGE, "sh", "-c", "exit 3"],
+        1 => &["--health-cmd=true", "--health-interval=1s", common::live::IMAGE, "sleep", "infinity"],
+        2 => &["--init", common::live::IMAGE, "sleep", "1"],
+        _ => &["--init", common::live::IMAGE, "sleep", "infinity"],
     };
     // Made by the way, a volume would bear no label and stay behind.
     let mount = format!("type=volume,source={volume},target=/data,volume-label={label}");

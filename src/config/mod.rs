@@ -110,7 +110,7 @@ pub struct Logs {
 
 impl Default for Logs {
     fn default() -> Self {
-        Self { tail: 1000, budget: Size(32 << 20), timestamps: false, wrap: false, since: None }
+        Self { tail: 1000, budget: Size(32 << 20), timestamps: true, wrap: false, since: None }
     }
 }
 

@@ -30,6 +30,8 @@ const FRAME: Duration = Duration::from_millis(33);
 const GATHER: Duration = Duration::from_millis(50);
 /// After so much silence the engine is asked whether it still lives.
 const SILENCE: Duration = Duration::from_secs(15);
+/// How far back the engine is asked for what it remembers.
+const HISTORY: jiff::SignedDuration = jiff::SignedDuration::from_secs(3600);
 /// How often everything is listed where events are refused.
 const POLL: Duration = Duration::from_secs(3);
 /// After so long a container in passing state is looked at again: some changes have no event.
@@ -236,9 +238,11 @@ impl Watcher {
     /// Connects and keeps the picture true until the connection is lost. `Ok` means that nobody looks any more.
     async fn live(&mut self, attempts: &mut u32) -> Result<()> {
         // What happens between this request and the listing comes as an event, so nothing is missed.
-        let now = Timestamp::now();
+        // What happened shortly before comes with it, for those who ask what went wrong.
+        let began = Timestamp::now();
         let mut polling = None;
-        let mut events: BoxStream<'static, Result<Event>> = match self.engine.events(Some(now)).await {
+        let since = began.checked_sub(HISTORY).unwrap_or(began);
+        let mut events: BoxStream<'static, Result<Event>> = match self.engine.events(Some(since)).await {
             Ok(events) => events,
             Err(e) if e.kind == ErrorKind::Forbidden => {
                 polling = Some(e.message);
@@ -274,6 +278,7 @@ impl Watcher {
                 event = events.next() => {
                     heard = Instant::now();
                     match event {
+                        Some(Ok(event)) if event.time < began => self.remember(event),
                         Some(Ok(event)) => self.event(event),
                         Some(Err(e)) => return Err(e),
                         None => return Err(EngineError::new(ErrorKind::Unreachable, format!("{} closed the connection", self.snap.address))),
@@ -421,7 +426,6 @@ impl Watcher {
             ("network", _) => {
                 self.relist.entry(List::Networks).or_insert(soon);
             }
-            ("volume", "mount" | "unmount") => {}
             ("volume", _) => {
                 self.relist.entry(List::Volumes).or_insert(soon);
             }
@@ -431,14 +435,22 @@ impl Watcher {
             }
             _ => {}
         }
-        if !matches!((event.kind.as_str(), action.as_str()), ("volume", "mount" | "unmount")) {
-            let events = Arc::make_mut(&mut self.snap.events);
-            if events.len() >= EVENTS_KEPT {
-                events.pop_front();
-            }
-            events.push_back(event);
-            self.changed = true;
+        self.remember(event);
+    }
+
+    /// Keeps an event, unless it is one of those that drown the others.
+    fn remember(&mut self, event: Event) {
+        // The engine gives what it remembers again after each reconnect.
+        let known = self.snap.events.back().is_some_and(|newest| event.time <= newest.time);
+        if is_noise(&event) || known && self.snap.events.contains(&event) {
+            return;
         }
+        let events = Arc::make_mut(&mut self.snap.events);
+        if events.len() >= EVENTS_KEPT {
+            events.pop_front();
+        }
+        events.push_back(event);
+        self.changed = true;
     }
 
     /// Takes an answer in; fails when it shows that the engine is gone.
@@ -570,6 +582,19 @@ impl Watcher {
         self.changed = false;
         self.published = Instant::now();
         self.tx.send_replace(Arc::new(self.snap.clone()));
+    }
+}
+
+/// Whether an event changes nothing: probes of healthchecks run commands and would drown everything else.
+fn is_noise(event: &Event) -> bool {
+    let action = event.action.split(':').next().unwrap_or_default();
+    match event.kind.as_str() {
+        "container" => matches!(
+            action,
+            "exec_create" | "exec_start" | "exec_die" | "exec_detach" | "top" | "attach" | "resize" | "archive-path" | "export"
+        ),
+        "volume" => matches!(action, "mount" | "unmount"),
+        _ => false,
     }
 }
 

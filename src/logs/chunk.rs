@@ -127,6 +127,9 @@ impl Chunk {
     }
 }
 
+/// Bytes of text, and lines, that a builder keeps room for.
+const ROOM: usize = 256 << 10;
+
 /// Gathers lines into a [`Chunk`].
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -186,10 +189,12 @@ impl Builder {
         if self.is_empty() {
             return None;
         }
-        let mut text = std::mem::take(&mut self.text);
-        let mut lines = std::mem::take(&mut self.lines);
-        text.shrink_to_fit();
-        lines.shrink_to_fit();
+        // Copied to their exact size; the room stays for the next lines, unless a giant made it.
+        let (text, lines) = (self.text.as_str().to_owned(), self.lines.as_slice().to_owned());
+        self.text.clear();
+        self.text.shrink_to(ROOM);
+        self.lines.clear();
+        self.lines.shrink_to(ROOM);
         Some(Arc::new(Chunk { text, lines, styled: std::mem::take(&mut self.styled) }))
     }
 }

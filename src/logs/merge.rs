@@ -97,7 +97,9 @@ mod tests {
             split in 1_usize..9,
             low in 0_i64..30,
         ) {
-            logs.iter_mut().for_each(|log| log.sort_unstable());
+            for log in &mut logs {
+                log.sort_unstable();
+            }
             let queues = || logs.iter().enumerate().map(|(n, log)| queue(n as u16, log, split)).collect::<Vec<_>>();
             for within in [i64::MIN..=i64::MAX, low..=40] {
                 let merged = merge(queues(), &within);

@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(query.find(&all, Pos(3), Direction::Forward), None);
         assert_eq!(query.find(&all, Pos(9), Direction::Backward), Some(Pos(3)));
         assert_eq!(query.find(&all, Pos(2), Direction::Backward), None);
-        assert_eq!(query.matches(&buffer.line(Pos(3)).unwrap()), [0..7]);
+        assert_eq!(query.matches(&buffer.line(Pos(3)).unwrap()).first(), Some(&(0..7)));
         assert_eq!(query.count(&all, 1), 1);
     }
 

@@ -91,6 +91,8 @@ pub async fn save(
         head.at += 1;
         if head.at >= head.chunk.len() {
             progress(saved);
+            // With an engine as quick as the disk nothing here would ever wait, and nobody could cancel.
+            tokio::task::yield_now().await;
         }
         if !head.advance().await? {
             heads.remove(n);

@@ -90,7 +90,8 @@ impl Tail {
         drop(self.commands.send(Command::Resume(source, Some(mark))));
     }
 
-    /// Follows one more container; its number is the next after the last.
+    /// Follows one more container, which began after the others are followed: what it has said already
+    /// comes as new. Its number is the next after the last.
     pub fn add(&self, source: Source) {
         drop(self.commands.send(Command::Add(source)));
     }
@@ -111,8 +112,19 @@ pub fn follow(from: Arc<dyn LogSource>, sources: Vec<Source>, ask: FollowAsk, ma
     let (inbox, arrivals) = mpsc::channel(8);
     let marks = (0..sources.len()).map(|n| marks.get(n).copied().flatten()).collect();
     let queues = vec![VecDeque::new(); sources.len()];
-    let session =
-        Session { from, sources, ask, marks, out, inbox, readers: JoinSet::new(), queues, gathered: 0, open: 0 };
+    let session = Session {
+        from,
+        sources,
+        ask,
+        marks,
+        out,
+        inbox,
+        readers: JoinSet::new(),
+        queues,
+        gathered: 0,
+        open: 0,
+        words: Vec::new(),
+    };
     Tail { events, commands, task: tokio::spawn(session.run(arrivals, orders)) }
 }
 
@@ -147,6 +159,8 @@ struct Session {
     queues: Vec<VecDeque<Arc<Chunk>>>,
     gathered: usize,
     open: usize,
+    /// Words about sources that wait until the lines before them are handed on.
+    words: Vec<LogEvent>,
 }
 
 /// The receiver of the events is gone.
@@ -224,21 +238,16 @@ impl Session {
                 self.queues[usize::from(n)].push_back(chunk);
                 if self.gathered >= MOST { self.hand_on(backlog).await } else { Ok(()) }
             }
-            Arrival::Ended => {
-                self.leave(backlog).await?;
-                self.tell(LogEvent::Ended { source: n }).await
-            }
-            Arrival::Failed(error) => {
-                self.leave(backlog).await?;
-                self.tell(LogEvent::Failed { source: n, error }).await
-            }
+            Arrival::Ended => self.leave(LogEvent::Ended { source: n }, backlog).await,
+            Arrival::Failed(error) => self.leave(LogEvent::Failed { source: n, error }, backlog).await,
         }
     }
 
-    /// A source went: its last lines come before the word that it ended. In the backlog they have to wait
-    /// for the others.
-    async fn leave(&mut self, backlog: &mut Option<Instant>) -> Result<(), Gone> {
-        self.open -= 1;
+    /// A source went: its last lines come before the word about it. In the backlog they have to wait for
+    /// the others.
+    async fn leave(&mut self, word: LogEvent, backlog: &mut Option<Instant>) -> Result<(), Gone> {
+        self.open = self.open.saturating_sub(1);
+        self.words.push(word);
         if backlog.is_none() || self.open == 0 { self.hand_on(backlog).await } else { Ok(()) }
     }
 
@@ -251,7 +260,13 @@ impl Session {
         for chunk in merge(queues, &within) {
             self.tell(LogEvent::Chunk(chunk)).await?;
         }
-        if first { self.tell(LogEvent::BacklogDone).await } else { Ok(()) }
+        if first {
+            self.tell(LogEvent::BacklogDone).await?;
+        }
+        for word in std::mem::take(&mut self.words) {
+            self.tell(word).await?;
+        }
+        Ok(())
     }
 
     /// From when on all sources are complete. A chatty source's last lines reach back a minute, a quiet

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use nucleo_matcher::Matcher;
 use ratatui::layout::Size;
 use serde_json::Value;
@@ -153,6 +154,8 @@ pub struct Settings {
     pub themes: Vec<Theme>,
     /// Signs.
     pub symbols: Symbols,
+    /// Where the person's clock stands.
+    pub zone: TimeZone,
     /// Contexts of the docker CLI: name and address.
     pub hosts: Vec<(String, String)>,
 }
@@ -323,6 +326,7 @@ impl App {
             snap: &self.snap,
             tasks: &self.tasks,
             now: self.now,
+            zone: &self.settings.zone,
             symbols: &self.settings.symbols,
             folded: &self.list().folded,
             hide_stopped: self.hide_stopped,
@@ -460,6 +464,7 @@ impl App {
             snap: &self.snap,
             tasks: &self.tasks,
             now: self.now,
+            zone: &self.settings.zone,
             symbols: &self.settings.symbols,
             folded: &folded,
             hide_stopped: self.hide_stopped,

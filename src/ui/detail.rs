@@ -1,5 +1,6 @@
 //! The detail pane: which tabs a thing has, what is loaded for it, where one stands in it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -89,8 +90,8 @@ pub struct Detail {
     pub target: Option<Target>,
     /// The open tab.
     pub tab: Option<Tab>,
-    /// Tabs last used, by their first tab: going to the next container keeps the tab.
-    pub last: Vec<Tab>,
+    /// The tab last used of things of one kind: going to the next container keeps the tab.
+    pub last: HashMap<Tab, Tab>,
     /// Counts what was asked for, so that late answers to old questions are known as such.
     pub turn: u64,
     /// A container's inspection.
@@ -115,7 +116,7 @@ impl Detail {
         self.turn += 1;
         self.tab = target.as_ref().map(|t| {
             let tabs = Tab::of(t);
-            self.last.iter().rev().copied().find(|tab| tabs.contains(tab)).unwrap_or(tabs[0])
+            self.last.get(&tabs[0]).copied().filter(|tab| tabs.contains(tab)).unwrap_or(tabs[0])
         });
         self.target = target;
         self.inspection = Loaded::Nothing;
@@ -132,8 +133,9 @@ impl Detail {
         if has && self.tab != Some(tab) {
             self.turn += 1;
             self.tab = Some(tab);
-            self.last.retain(|t| *t != tab);
-            self.last.push(tab);
+            if let Some(kind) = self.target.as_ref().map(|t| Tab::of(t)[0]) {
+                self.last.insert(kind, tab);
+            }
             self.text = TextPane { query: self.text.query.clone(), ..TextPane::default() };
         }
         has

@@ -66,7 +66,7 @@ pub fn areas(app: &App) -> Areas {
     }
     if let Some(detail) = areas.detail {
         areas.inside =
-            Rect::new(detail.x + 1, detail.y + 1, detail.width.saturating_sub(2), detail.height.saturating_sub(2));
+            Rect::new(detail.x + 2, detail.y + 1, detail.width.saturating_sub(3), detail.height.saturating_sub(2));
     }
     areas
 }

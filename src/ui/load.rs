@@ -169,7 +169,7 @@ impl App {
             let mut line = TextLine::default();
             let sign = if good { self.settings.symbols.check } else { self.settings.symbols.cross };
             line.push(if good { Tone::Good } else { Tone::Bad }, sign);
-            line.push(Tone::Muted, format!(" {}  ", probe.start.map_or_else(String::new, activity::clock)));
+            line.push(Tone::Muted, format!(" {}  ", probe.start.map_or_else(String::new, |t| activity::clock(t, &self.settings.zone))));
             line.push(Tone::Plain, if probe.exit_code == -1 { "could not run".to_owned() } else { format!("exit {}", probe.exit_code) });
             if let (Some(start), Some(end)) = (probe.start, probe.end) {
                 line.push(Tone::Muted, format!("  {} ms", end.as_millisecond() - start.as_millisecond()));
@@ -333,7 +333,7 @@ impl App {
         let cell = activity::outcome(task);
         let mut lines = vec![
             TextLine::field("command", 8, Tone::Accent, &task.command),
-            TextLine::field("began", 8, Tone::Plain, activity::clock(task.started)),
+            TextLine::field("began", 8, Tone::Plain, activity::clock(task.started, &self.settings.zone)),
             TextLine::field("outcome", 8, cell.tone, cell.text),
             TextLine::blank(),
         ];
@@ -354,7 +354,7 @@ impl App {
         let mut lines = vec![
             TextLine::field("time", 8, Tone::Plain, event.time.to_string()),
             TextLine::field("kind", 8, Tone::Plain, &event.kind),
-            TextLine::field("action", 8, activity::happened(event).tone, &event.action),
+            TextLine::field("action", 8, activity::happened(&self.snap, event).tone, &event.action),
             TextLine::field("name", 8, Tone::Plain, &event.name),
             TextLine::field("id", 8, Tone::Plain, &*event.id),
             TextLine::blank(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Matcher, Utf32Str};
 use tui_input::Input;
 
@@ -78,13 +78,15 @@ impl Choose {
     /// Narrows the list to what was typed.
     pub fn narrow(&mut self, matcher: &mut Matcher) {
         let pattern = Pattern::parse(self.input.value(), CaseMatching::Ignore, Normalization::Smart);
+        let whole = Pattern::new(self.input.value(), CaseMatching::Ignore, Normalization::Smart, AtomKind::Substring);
         let mut buffer = Vec::new();
         let mut scored: Vec<(u32, usize)> = Vec::new();
         for (i, choice) in self.all.iter().enumerate() {
-            // What stands in the name counts more than what stands in its description.
-            let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut buffer), matcher);
-            let name = score(&choice.name).map(|s| s * 2 + 50);
-            if let Some(best) = name.max(score(&choice.about)) {
+            // What stands in the name counts more than what stands in its description, where letters that
+            // merely come in that order would match everything.
+            let mut score = |pattern: &Pattern, text: &str| pattern.score(Utf32Str::new(text, &mut buffer), matcher);
+            let name = score(&pattern, &choice.name).map(|s| s * 2 + 1000);
+            if let Some(best) = name.max(score(&whole, &choice.about)) {
                 scored.push((best, i));
             }
         }

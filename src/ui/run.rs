@@ -8,6 +8,7 @@ use color_eyre::eyre::{Result, WrapErr, eyre};
 use crossterm::event::EventStream;
 use futures::StreamExt;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -76,7 +77,7 @@ pub fn settings(config: Config, theme: Option<&str>) -> Result<Settings> {
     let hosts = Endpoint::contexts(&Surroundings::of_process());
     let hosts = hosts.into_iter().map(|(name, e)| (name, e.map_or_else(|e| e.to_string(), |e| e.address.to_string())));
     let symbols = config.symbols();
-    Ok(Settings { keymap, theme, themes, symbols, hosts: hosts.collect(), config: Arc::new(config) })
+    Ok(Settings { keymap, theme, themes, symbols, zone: TimeZone::system(), hosts: hosts.collect(), config: Arc::new(config) })
 }
 
 /// Opens the panel and stays until the person leaves.

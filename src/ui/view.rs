@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::config::Symbols;
 use crate::engine::model::Id;
@@ -215,6 +216,8 @@ pub struct Cx<'a> {
     pub tasks: &'a Tasks,
     /// The time this frame is for.
     pub now: Timestamp,
+    /// Where the person's clock stands.
+    pub zone: &'a TimeZone,
     /// Signs for status and trees.
     pub symbols: &'a Symbols,
     /// Branches of trees that are folded.

@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 use crate::text::size;
 use crate::ui::app::App;
 use crate::ui::view::{Rows, Target};
-use crate::ui::views::activity::Activity;
+use crate::ui::views::activity::{Activity, event};
 
 use super::{cut, pane, style};
 
@@ -81,22 +81,28 @@ pub fn events(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(pane(app, title, false), area);
     let inner = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: area.height.saturating_sub(2) };
     let cx = app.cx();
+    // Comings and goings in networks accompany each start and stop; they would drown the rest.
+    let is_noise = |target: &Target| event(&app.snap, target).is_some_and(|e| e.kind == "network" && e.action.ends_with("connect"));
     let rows = Activity.rows(&cx);
-    let shown: Vec<_> = rows.iter().take(usize::from(inner.height)).collect();
+    let shown: Vec<_> = rows.iter().filter(|r| !is_noise(&r.target)).take(usize::from(inner.height)).collect();
     if shown.is_empty() {
         let line = Line::styled("Nothing happened since the panel was opened.", theme.muted);
         return frame.render_widget(Paragraph::new(line), inner);
     }
     let names = shown.iter().map(|r| crate::text::width(&Activity.cell(&cx, r, 0).text)).max().unwrap_or(0);
-    let names = names.clamp(8, usize::from(inner.width).saturating_sub(22).max(8));
+    let names = names.clamp(8, (usize::from(inner.width) / 2).saturating_sub(6).max(8));
     for (n, row) in shown.into_iter().enumerate() {
         let cell = |i| Activity.cell(&cx, row, i);
         let name = crate::text::fit(&cell(0).text, names).into_owned();
         let space = " ".repeat(names - crate::text::width(&name));
-        let kind = if matches!(row.target, Target::Task(_)) { String::new() } else { format!("{} ", cell(1).text) };
+        // That it is a container goes without saying.
+        let kind = match event(&app.snap, &row.target) {
+            Some(e) if e.kind != "container" => format!("{} ", e.kind),
+            _ => String::new(),
+        };
         let what = cell(2);
         let spans = vec![
-            Span::styled(format!("{}  ", cell(3).text), theme.muted),
+            Span::styled(format!("{:8}  ", cell(3).text), theme.muted),
             Span::styled(format!("{name}{space}  "), style(theme, cell(0).tone)),
             Span::styled(kind, theme.muted),
             Span::styled(what.text, style(theme, what.tone)),

@@ -17,9 +17,10 @@ use super::{cut, nothing, pane, stats, style};
 fn tabs(app: &App, room: u16) -> Vec<(u16, Tab)> {
     let Some(target) = &app.detail.target else { return Vec::new() };
     let all = Tab::of(target);
-    let cells = |t: &Tab| width(t.title()) as u16 + 2;
+    let gap = gap(app, room);
+    let cells = |t: &Tab| width(t.title()) as u16 + gap;
     let start = title_width(app, room) + 2;
-    let room = room.saturating_sub(start + 2);
+    let room = room.saturating_sub(start + 1);
     let mut first = 0;
     let open = all.iter().position(|t| Some(*t) == app.detail.tab).unwrap_or(0);
     while first < open && all[first..=open].iter().map(cells).sum::<u16>() > room {
@@ -35,6 +36,13 @@ fn tabs(app: &App, room: u16) -> Vec<(u16, Tab)> {
         x += cells(tab);
     }
     shown
+}
+
+/// Cells between two tabs: two, where all of them fit so.
+fn gap(app: &App, room: u16) -> u16 {
+    let all = app.detail.target.as_ref().map_or(&[][..], Tab::of);
+    let wide = all.iter().map(|t| width(t.title()) as u16 + 2).sum::<u16>();
+    if title_width(app, room) + 3 + wide <= room { 2 } else { 1 }
 }
 
 fn title(app: &App) -> String {
@@ -61,12 +69,12 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, inside: Rect) {
     let focused = app.focus == Focus::Detail && app.overlay.is_none();
     let name = crate::text::fit(&title(app), usize::from(title_width(app, area.width)).saturating_sub(2)).into_owned();
     let mut spans = vec![Span::styled(format!(" {name} "), theme.title)];
-    for (i, (_, tab)) in tabs(app, area.width).into_iter().enumerate() {
-        if i == 0 {
-            spans.push(Span::raw(" "));
-        }
+    let between = " ".repeat(usize::from(gap(app, area.width)));
+    spans.push(Span::raw(" "));
+    for (_, tab) in tabs(app, area.width) {
         let open = Some(tab) == app.detail.tab;
-        spans.push(Span::styled(format!(" {} ", tab.title()), if open { theme.tab_active } else { theme.tab_inactive }));
+        spans.push(Span::styled(tab.title(), if open { theme.tab_active } else { theme.tab_inactive }));
+        spans.push(Span::raw(between.clone()));
     }
     let mut block = pane(app, Line::from(spans), focused);
     for line in notes(app) {

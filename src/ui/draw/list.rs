@@ -10,6 +10,7 @@ use crate::text::{fit, width};
 use crate::ui::app::{App, Focus};
 use crate::ui::list::fit_columns;
 use crate::ui::view::{Empty, View};
+use crate::ui::views::deck;
 
 use super::{cut, list_focused, nothing, pane, style};
 
@@ -19,11 +20,27 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
     let symbols = &app.settings.symbols;
     let list = app.list();
     let view = app.view.rows();
-    let title = Line::from(vec![Span::styled(format!(" {} ", app.view.tab().1), theme.title)]);
-    let count = if list.filter.is_empty() { format!(" {} ", list.rows.len()) } else { format!(" {} of {} ", list.rows.len(), list.total) };
+    let title = match (app.view, deck::attention(&app.snap).len()) {
+        (View::Deck, 0) if list.rows.is_empty() => Span::styled(" Deck ", theme.title),
+        (View::Deck, 0) => Span::styled(" All is well ", theme.success),
+        (View::Deck, 1) => Span::styled(" 1 needs attention ", theme.failed),
+        (View::Deck, n) => Span::styled(format!(" {n} need attention "), theme.failed),
+        (view, _) => Span::styled(format!(" {} ", view.tab().1), theme.title),
+    };
+    let title = Line::from(title);
+    let mut count = Vec::new();
+    if !list.marked.is_empty() {
+        count.push(Span::styled(format!(" {} marked", list.marked.len()), theme.mark));
+    }
+    if app.hide_stopped && matches!(app.view, View::Stacks | View::Containers) {
+        count.push(Span::styled(" stopped hidden", theme.warning));
+    }
+    let rows_shown = list.rows.len();
+    let of = if list.filter.is_empty() { format!(" {rows_shown} ") } else { format!(" {rows_shown} of {} ", list.total) };
+    count.push(Span::styled(of, theme.muted));
     let mut block = pane(app, title, list_focused(app));
     if app.view != View::Deck {
-        block = block.title(Line::styled(count, theme.muted).alignment(Alignment::Right));
+        block = block.title(Line::from(count).alignment(Alignment::Right));
     }
     let typing = app.typing.as_ref().filter(|t| t.focus == Focus::List);
     if typing.is_some() || !list.filter.is_empty() {

@@ -20,7 +20,7 @@ use crate::text::{fit, width};
 
 use super::app::{App, Focus};
 use super::layout::{self, LEAST, tabs};
-use super::view::{Empty, Tone, View, status_sign};
+use super::view::{Empty, Tone, status_sign};
 
 /// How a tone looks.
 pub fn style(theme: &Theme, tone: Tone) -> Style {
@@ -105,6 +105,7 @@ pub fn nothing(app: &App, frame: &mut Frame<'_>, area: Rect, empty: &Empty) {
 /// The first line: which host, how it is, how much it has to do.
 fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.settings.theme;
+    frame.buffer_mut().set_style(area, theme.header);
     let symbols = &app.settings.symbols;
     let snap = &app.snap;
     let mut left = vec![Span::styled(" ondeck ", theme.accent.patch(ratatui::style::Modifier::BOLD)), Span::raw(" ")];
@@ -146,8 +147,7 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     if app.tasks.running() > 0 {
         right.push(Span::styled(format!("{} running  ", crate::text::count(app.tasks.running(), "task")), theme.starting));
     }
-    if let Some(reason) = snap.access.read_only.as_ref() {
-        let _ = reason;
+    if snap.access.read_only.is_some() {
         right.push(Span::styled("read-only  ", theme.warning));
     }
     if let Some(load) = snap.load.as_ref().filter(|_| app.stats) {
@@ -180,18 +180,6 @@ fn tab_line(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let look = if active { theme.tab_active } else { theme.tab_inactive };
         let line = Line::from(vec![Span::styled(digit.to_string(), if active { look } else { theme.key }), Span::styled(format!(" {title}"), look)]);
         frame.render_widget(Paragraph::new(line), Rect { x: area.x + x, width: w, ..area });
-    }
-    // What is marked or filtered shows beside the tabs, so that it is not forgotten.
-    let list = app.list();
-    let mut notes = Vec::new();
-    if !list.marked.is_empty() {
-        notes.push(Span::styled(format!("{} marked ", list.marked.len()), theme.mark));
-    }
-    if app.hide_stopped && matches!(app.view, View::Stacks | View::Containers) {
-        notes.push(Span::styled("stopped hidden ", theme.muted));
-    }
-    if !notes.is_empty() {
-        frame.render_widget(Paragraph::new(Line::from(notes)).alignment(Alignment::Right), area);
     }
 }
 

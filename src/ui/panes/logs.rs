@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
@@ -666,7 +665,7 @@ fn line_rows<'a>(app: &App, line: &Line<'a>, width: usize, names: usize, current
     if let Some(time) = line.time() {
         match pane.times {
             Times::None => {}
-            Times::Clock => head.push(Span::styled(time.to_zoned(TimeZone::system()).strftime("%H:%M:%S ").to_string(), time_style)),
+            Times::Clock => head.push(Span::styled(time.to_zoned(app.settings.zone.clone()).strftime("%H:%M:%S ").to_string(), time_style)),
             Times::Full => head.push(Span::styled(format!("{time:.3} "), time_style)),
         }
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::engine::model::Event;
+use crate::fleet::Snapshot;
 use crate::fleet::snapshot::Status;
 use crate::tasks::{Outcome, Task};
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, SortKey, Target, Tone};
@@ -33,15 +34,34 @@ fn at<'a>(cx: &Cx<'a>, target: &Target) -> At<'a> {
     }
 }
 
+/// What an event happened to: anonymous things by the first digits of their identifiers.
+fn name<'a>(snap: &'a Snapshot, event: &'a Event) -> &'a str {
+    let given = if event.name.is_empty() { &*event.id } else { event.name.as_str() };
+    let hex = given.strip_prefix("sha256:").unwrap_or(given);
+    if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return given;
+    }
+    match snap.images.get(given) {
+        Some(image) if !image.tags.is_empty() => super::images::name(image),
+        _ => crate::text::short_id(given),
+    }
+}
+
 /// The event that a target stands for, while it is kept.
-pub fn event<'a>(snap: &'a crate::fleet::Snapshot, target: &Target) -> Option<&'a Event> {
+pub fn event<'a>(snap: &'a Snapshot, target: &Target) -> Option<&'a Event> {
     let Target::Event(time, nth) = target else { return None };
     snap.events.iter().filter(|e| e.time.as_nanosecond() == *time).nth(usize::from(*nth))
 }
 
-/// The time of day, on this machine's clock.
-pub fn clock(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
+/// The time of day where the person is.
+pub fn clock(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
+}
+
+/// The time of day of what happened lately, the date of what is older.
+fn when(cx: &Cx<'_>, time: Timestamp) -> String {
+    let lately = cx.now.as_second() - time.as_second() < 20 * 3600;
+    if lately { clock(time, cx.zone) } else { time.to_zoned(cx.zone.clone()).strftime("%d %b").to_string() }
 }
 
 impl Rows for Activity {
@@ -66,13 +86,13 @@ impl Rows for Activity {
     fn cell(&self, cx: &Cx<'_>, row: &Row, column: usize) -> Cell {
         match (column, at(cx, &row.target)) {
             (0, At::Task(t)) => Cell::toned(&*t.title, Tone::Strong),
-            (0, At::Event(e)) => Cell::plain(if e.name.is_empty() { crate::text::short_id(&e.id) } else { &e.name }),
+            (0, At::Event(e)) => Cell::plain(name(cx.snap, e)),
             (1, At::Task(_)) => Cell::toned("task", Tone::Accent),
             (1, At::Event(e)) => Cell::muted(&*e.kind),
             (2, At::Task(t)) => outcome(t),
-            (2, At::Event(e)) => happened(e),
-            (3, At::Task(t)) => Cell::muted(clock(t.started)),
-            (3, At::Event(e)) => Cell::muted(clock(e.time)),
+            (2, At::Event(e)) => happened(cx.snap, e),
+            (3, At::Task(t)) => Cell::muted(when(cx, t.started)),
+            (3, At::Event(e)) => Cell::muted(when(cx, e.time)),
             _ => Cell::default(),
         }
     }
@@ -101,7 +121,7 @@ pub fn outcome(task: &Task) -> Cell {
 }
 
 /// What an event says, in words.
-pub fn happened(event: &Event) -> Cell {
+pub fn happened(snap: &Snapshot, event: &Event) -> Cell {
     let tone = match event.action.as_str() {
         "die" | "oom" | "kill" | "health_status: unhealthy" => Tone::Warn,
         "start" | "health_status: healthy" | "unpause" => Tone::Good,
@@ -110,7 +130,11 @@ pub fn happened(event: &Event) -> Cell {
     let more = match (event.action.as_str(), event.attributes.get("exitCode")) {
         ("die", Some(code)) => format!(" (exit {code})"),
         ("kill", _) => event.attributes.get("signal").map_or(String::new(), |s| format!(" (signal {s})")),
-        ("connect" | "disconnect", _) => event.attributes.get("container").map_or(String::new(), |c| format!(" {}", crate::text::short_id(c))),
+        ("connect" | "disconnect", _) => {
+            let id = event.attributes.get("container").map_or("", String::as_str);
+            let name = snap.containers.get(id).map_or(crate::text::short_id(id), |c| &c.name);
+            format!(" {name}")
+        }
         ("rename", _) => event.attributes.get("oldName").map_or(String::new(), |o| format!(" (was {})", o.trim_start_matches('/'))),
         _ => String::new(),
     };

@@ -13,7 +13,7 @@ use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, Target, View};
 pub struct Deck;
 
 static COLUMNS: [Column; 3] =
-    [Column::text("NEEDS ATTENTION", 16, 40, 0), Column::text("WHY", 16, 120, 0), Column::text("STACK", 6, 20, 2)];
+    [Column::text("NAME", 16, 40, 0), Column::text("STATUS", 16, 120, 0), Column::text("STACK", 6, 20, 2)];
 
 /// Containers that need attention, worst first.
 pub fn attention(snap: &Snapshot) -> Vec<Target> {

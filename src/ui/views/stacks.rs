@@ -16,8 +16,8 @@ static COLUMNS: [Column; 6] = [
     Column::figure("UP", 3, 3),
     Column::figure("CPU", 4, 4),
     Column::figure("MEM", 4, 5),
-    Column::text("STATUS", 8, 60, 1),
-    Column::text("PORTS", 6, 30, 6),
+    Column::text("STATUS", 10, 60, 1),
+    Column::text("PORTS", 10, 30, 6),
 ];
 
 enum At<'a> {

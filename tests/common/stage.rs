@@ -1,0 +1,227 @@
+//! The panel without a terminal and without Docker: keys in, screen out.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::tz::TimeZone;
+use ondeck::config::{Chord, Config, Depth, Symbols};
+use ondeck::engine::model::{Inspection, Layer, Probe};
+use ondeck::fleet::Snapshot;
+use ondeck::logs::{Builder, Flags, Line, LogEvent, Source};
+use ondeck::tasks::Job;
+use ondeck::ui::app::{App, Effect, Msg, Settings};
+use ondeck::ui::draw;
+use ondeck::ui::panes::logs::{LogAnswer, LogOrder};
+use ondeck::ui::view::Target;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Size;
+
+use super::fixture;
+
+/// The panel on a stage: everything it asks for is answered at once, always the same.
+pub struct Stage {
+    pub app: App,
+    /// Jobs it wanted to run.
+    pub jobs: Vec<Job>,
+    /// What it copied.
+    pub copied: Vec<String>,
+    /// Whether it wanted to leave.
+    pub left: bool,
+    /// What the logs say: source, seconds ago, text.
+    pub lines: Vec<(u16, i64, String)>,
+    screen: Terminal<TestBackend>,
+}
+
+/// Settings that do not depend on the machine.
+pub fn settings() -> Settings {
+    let config = Config::default();
+    let mut settings = ondeck::ui::settings(config.clone(), None).unwrap();
+    settings.theme = config.theme_named("harbor", Depth::True).unwrap();
+    settings.themes = config.themes().iter().map(|t| config.theme_named(&t.name, Depth::True).unwrap()).collect();
+    settings.symbols = Symbols::UNICODE;
+    settings.zone = TimeZone::UTC;
+    settings.hosts = vec![("default".into(), "unix:///var/run/docker.sock".into()), ("web-01".into(), "ssh://ops@web-01".into())];
+    settings
+}
+
+impl Stage {
+    /// A panel of that size on the host that stands still.
+    pub fn new(width: u16, height: u16) -> Self {
+        Self::with(width, height, fixture::snapshot(), settings())
+    }
+
+    pub fn with(width: u16, height: u16, snapshot: Snapshot, settings: Settings) -> Self {
+        let app = App::new(settings, Size { width, height }, fixture::now());
+        let screen = Terminal::new(TestBackend::new(width, height)).unwrap();
+        let lines = [
+            (2, 62, "listening on :8000"),
+            (0, 59, "GET / 200 3ms"),
+            (2, 57, "\x1b[31mERROR\x1b[0m db: connection refused"),
+            (2, 52, "\x1b[31mERROR\x1b[0m db: connection refused"),
+            (0, 48, "GET /cart 502 1004ms"),
+            (1, 44, "checkpoint complete: 18 orders"),
+            (2, 41, "{\"level\":\"warn\",\"msg\":\"giving up after 3 attempts\",\"order\":17}"),
+            (0, 30, "GET / 200 2ms"),
+        ];
+        let lines = lines.map(|(s, t, l)| (s, t, l.to_owned())).to_vec();
+        let mut stage = Self { app, jobs: vec![], copied: vec![], left: false, lines, screen };
+        stage.send(Msg::Snapshot(Arc::new(snapshot)));
+        stage
+    }
+
+    /// Sends a message and answers what comes of it.
+    pub fn send(&mut self, msg: Msg) {
+        let mut queue = VecDeque::from([msg]);
+        while let Some(msg) = queue.pop_front() {
+            for effect in self.app.update(msg, fixture::now()) {
+                queue.extend(self.answer(effect));
+            }
+        }
+    }
+
+    /// Presses keys, as the config writes them; what has more than one letter and is no chord is typed.
+    pub fn press(&mut self, keys: &[&str]) -> &mut Self {
+        for key in keys {
+            let letter = key.chars().count() == 1;
+            match key.parse::<Chord>() {
+                Ok(chord) if !letter => self.send(Msg::Key(KeyEvent::new(chord.code(), chord.modifiers()))),
+                _ => {
+                    for c in key.chars() {
+                        self.send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    fn answer(&mut self, effect: Effect) -> Vec<Msg> {
+        match effect {
+            // A cursor rests at once; other things for later do not come on a stage that stands still.
+            Effect::After(_, msg @ Msg::Rest(_)) => vec![msg],
+            Effect::Logs(LogOrder::Open(turn, wanted, ..)) => {
+                let sources: Vec<Source> =
+                    wanted.iter().map(|w| Source { id: w.id.clone(), name: w.name.clone(), tty: false }).collect();
+                let mut chunk = Builder::default();
+                for (source, ago, text) in &self.lines {
+                    if usize::from(*source) < sources.len() || sources.len() == 1 {
+                        let nanos = (fixture::now().as_second() - ago) * 1_000_000_000;
+                        let source = if sources.len() == 1 { 0 } else { *source };
+                        let flags = Flags { styled: text.contains('\x1b'), ..Flags::default() };
+                        chunk.push(&Line { text, nanos, source, dropped: 0, flags });
+                    }
+                }
+                vec![
+                    Msg::Logs(LogAnswer::Opened(turn, sources)),
+                    Msg::Logs(LogAnswer::Event(turn, LogEvent::Chunk(chunk.take().unwrap()))),
+                    Msg::Logs(LogAnswer::Event(turn, LogEvent::BacklogDone)),
+                ]
+            }
+            Effect::Logs(LogOrder::Find(turn, within, query, from, direction)) => {
+                vec![Msg::Logs(LogAnswer::Found(turn, query.find(&within, from, direction), direction))]
+            }
+            Effect::Logs(LogOrder::Filter(turn, within, query, from, end)) => {
+                vec![Msg::Logs(LogAnswer::Filtered(turn, query.filter(&within, from), end))]
+            }
+            Effect::Inspect(turn, id) => vec![Msg::Inspected(turn, Ok(Arc::new(self.inspection(&id))))],
+            Effect::InspectOther(turn, target) => {
+                let name = match target {
+                    Target::Image(id) | Target::Network(id) | Target::Volume(id) => id,
+                    _ => "".into(),
+                };
+                vec![Msg::Raw(turn, Ok(Arc::new(serde_json::json!({"Id": &*name, "Options": {}, "Labels": {"a": "b"}}))))]
+            }
+            Effect::Layers(turn, _) => {
+                let layer = |size, created_by: &str| Layer {
+                    id: "<missing>".into(),
+                    created: None,
+                    created_by: created_by.into(),
+                    size,
+                    tags: vec![],
+                    comment: String::new(),
+                };
+                let layers = vec![
+                    layer(0, "/bin/sh -c #(nop)  CMD [\"api\"]"),
+                    layer(3 << 20, "/bin/sh -c #(nop) COPY dir:1f2e in /app"),
+                    layer(88 << 20, "RUN /bin/sh -c pip install -r requirements.txt # buildkit"),
+                    layer(70 << 20, "/bin/sh -c #(nop) ADD file:9a8b in /"),
+                ];
+                vec![Msg::Layers(turn, Ok(Arc::new(layers)))]
+            }
+            Effect::Processes(turn, _) => {
+                let titles = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"].map(str::to_owned).to_vec();
+                let row = ["root", "4121", "4099", "0", "12:02", "?", "00:00:04", "/usr/bin/api --serve"].map(str::to_owned).to_vec();
+                vec![Msg::Processes(turn, Ok(Arc::new((titles, vec![row]))))]
+            }
+            Effect::Run(job) => {
+                self.jobs.push(job);
+                vec![]
+            }
+            Effect::Copy(text) => {
+                self.copied.push(text);
+                vec![]
+            }
+            Effect::Quit => {
+                self.left = true;
+                vec![]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn inspection(&self, id: &str) -> Inspection {
+        let Some(container) = self.app.snap.containers.get(id) else { return Inspection::default() };
+        let probe = |ago: i64, code, output: &str| {
+            let start = fixture::now() - jiff::SignedDuration::from_secs(ago);
+            Probe { start: Some(start), end: Some(start + jiff::SignedDuration::from_millis(31)), exit_code: code, output: output.into() }
+        };
+        Inspection {
+            container: (**container).clone(),
+            env: vec!["PATH=/usr/bin:/bin".into(), "DB_PASSWORD=hunter2".into(), "LOG_LEVEL=info".into()],
+            health_test: "curl --fail http://localhost:8000/healthz".into(),
+            health_interval: Some(10),
+            probes: vec![probe(30, 0, "ok"), probe(20, 1, "503\ndb: connection refused\x1b[2J"), probe(10, 1, "db: connection refused")],
+            raw: serde_json::json!({
+                "Id": id,
+                "Name": format!("/{}", container.name),
+                "State": {"Status": container.state.word(), "Running": true, "ExitCode": 0},
+                "Config": {"Env": ["PATH=/usr/bin:/bin", "DB_PASSWORD=hunter2"], "Tty": false, "Labels": container.labels},
+                "HostConfig": {"Memory": 536_870_912, "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0}},
+            }),
+        }
+    }
+
+    /// What is on screen now.
+    pub fn buffer(&mut self) -> Buffer {
+        let app = &self.app;
+        self.screen.draw(|frame| draw::draw(app, frame)).unwrap();
+        self.screen.backend().buffer().clone()
+    }
+
+    /// The same as text.
+    pub fn text(&mut self) -> String {
+        let buffer = self.buffer();
+        let mut text = String::new();
+        for y in 0..buffer.area.height {
+            let mut line = String::new();
+            let mut skip = 0;
+            for x in 0..buffer.area.width {
+                if skip > 0 {
+                    skip -= 1;
+                    continue;
+                }
+                let symbol = buffer[(x, y)].symbol();
+                skip = ondeck::text::width(symbol).saturating_sub(1);
+                line.push_str(symbol);
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}

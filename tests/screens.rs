@@ -1,0 +1,130 @@
+//! Every view at every size, as text (compared) and as pictures for the documentation.
+//!
+//! `INSTA_UPDATE=always cargo test --test screens` takes the screens as they are now.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use common::stage::Stage;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
+
+/// Name, and the keys that lead there.
+const SCREENS: &[(&str, &[&str])] = &[
+    ("deck", &[]),
+    ("stacks", &["2", "down", "down"]),
+    ("containers", &["3"]),
+    ("images", &["6"]),
+    ("networks", &["7", "down", "down"]),
+    ("volumes", &["8"]),
+    ("activity", &["0"]),
+    ("logs-of-a-stack", &["2", "G", "up", "up", "up", "up", "up", "l", "/", "refused", "enter"]),
+    ("stats", &["2", "down", "down", "down", "c"]),
+    ("inspect", &["2", "down", "down", "down", "i"]),
+    ("env", &["2", "down", "down", "down", "i", "]"]),
+    ("ports", &["2", "down", "down", "down", "i", "]", "]"]),
+    ("mounts", &["2", "down", "down", "down", "i", "]", "]", "]"]),
+    ("health", &["2", "down", "down", "down", "i", "]", "]", "]", "]"]),
+    ("top", &["2", "down", "down", "down", "i", "]", "]", "]", "]", "]"]),
+    ("layers", &["6", "enter"]),
+    ("palette", &["2", ":", "res"]),
+    ("help", &["2", "?"]),
+    ("confirm", &["8", "d"]),
+    ("themes", &[":", "theme", "enter"]),
+    ("marked", &["3", "space", "space", "/", "shop"]),
+];
+
+#[test]
+fn every_view_at_every_size() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
+    let mut insta = insta::Settings::clone_current();
+    insta.set_snapshot_path(&folder);
+    insta.set_prepend_module_to_snapshot(false);
+    insta.set_omit_expression(true);
+    insta.bind(|| {
+        for (name, keys) in SCREENS {
+            for (width, height) in SIZES {
+                let mut stage = Stage::new(width, height);
+                stage.press(keys);
+                let text = stage.text();
+                assert!(text.lines().all(|l| ondeck::text::width(l) <= usize::from(width)), "{name}");
+                insta::assert_snapshot!(format!("{name}-{width}x{height}"), text);
+            }
+        }
+    });
+}
+
+#[test]
+fn pictures_show_todays_program() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
+    let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");
+    for name in ["deck", "logs-of-a-stack", "stats"] {
+        let keys = SCREENS.iter().find(|(n, _)| *n == name).unwrap().1;
+        let mut stage = Stage::new(120, 36);
+        stage.press(keys);
+        let picture = svg(&stage.buffer());
+        let path = folder.join(format!("{name}.svg"));
+        if update {
+            std::fs::write(&path, &picture).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == picture, "{} is not what the panel looks like; INSTA_UPDATE=always takes it anew", path.display());
+    }
+}
+
+/// A screen as a picture.
+fn svg(buffer: &Buffer) -> String {
+    const W: f32 = 8.4;
+    const H: f32 = 18.0;
+    let (ground, ink) = ("#10151c", "#d5dce4");
+    let hex = |c: Color, other: &str| match c {
+        Color::Rgb(r, g, b) => format!("#{r:02x}{g:02x}{b:02x}"),
+        Color::Indexed(1) => "#e06c75".to_owned(),
+        _ => other.to_owned(),
+    };
+    let area = buffer.area;
+    let (width, height) = (f32::from(area.width) * W + 16.0, f32::from(area.height) * H + 16.0);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" font-family=\"ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"14\">\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{}\"/>\n",
+        hex(buffer[(0, 0)].bg, ground)
+    );
+    for y in 0..area.height {
+        let mut x = 0;
+        while x < area.width {
+            let cell = &buffer[(x, y)];
+            let (fg, bg) = if cell.modifier.contains(Modifier::REVERSED) { (cell.bg, cell.fg) } else { (cell.fg, cell.bg) };
+            let start = x;
+            let mut text = String::new();
+            while x < area.width && (buffer[(x, y)].fg, buffer[(x, y)].bg, buffer[(x, y)].modifier) == (cell.fg, cell.bg, cell.modifier) {
+                text.push_str(buffer[(x, y)].symbol());
+                x += (ondeck::text::width(buffer[(x, y)].symbol()) as u16).max(1);
+            }
+            let (px, py) = (8.0 + f32::from(start) * W, 8.0 + f32::from(y) * H);
+            let run = f32::from(x - start) * W;
+            if bg != buffer[(0, 0)].bg {
+                let fill = hex(bg, ground);
+                writeln!(out, "<rect x=\"{px:.1}\" y=\"{py:.1}\" width=\"{run:.1}\" height=\"{H}\" fill=\"{fill}\"/>").unwrap();
+            }
+            if text.trim().is_empty() {
+                continue;
+            }
+            let bold = if cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
+            let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let (fill, base) = (hex(fg, ink), py + 13.5);
+            writeln!(
+                out,
+                "<text x=\"{px:.1}\" y=\"{base:.1}\" fill=\"{fill}\"{bold} textLength=\"{run:.1}\" xml:space=\"preserve\">{text}</text>"
+            )
+            .unwrap();
+        }
+    }
+    out.push_str("</svg>\n");
+    out
+}
