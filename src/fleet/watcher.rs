@@ -15,7 +15,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::engine::model::{Attachment, Container, DiskUse, EngineInfo, Event, Id, Image, Inspection, Network, State, Volume};
+use crate::engine::model::{
+    Attachment, Container, DiskUse, EngineInfo, Event, Id, Image, Inspection, Network, State, Volume,
+};
 use crate::engine::{Endpoint, Engine, EngineError, ErrorKind, Result};
 
 use super::snapshot::{EVENTS_KEPT, Link, Listing, Snapshot, Status};
@@ -591,7 +593,15 @@ fn is_noise(event: &Event) -> bool {
     match event.kind.as_str() {
         "container" => matches!(
             action,
-            "exec_create" | "exec_start" | "exec_die" | "exec_detach" | "top" | "attach" | "resize" | "archive-path" | "export"
+            "exec_create"
+                | "exec_start"
+                | "exec_die"
+                | "exec_detach"
+                | "top"
+                | "attach"
+                | "resize"
+                | "archive-path"
+                | "export"
         ),
         "volume" => matches!(action, "mount" | "unmount"),
         _ => false,

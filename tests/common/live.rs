@@ -1,5 +1,5 @@
-//! What tests of the live picture share: things on a real engine, an engine to stop, a proxy that refuses. Everything they make bears a label of its own and goes away
-//! with the value that made it, also when a test fails.
+//! What tests of the live picture share: things on a real engine, an engine to stop, a proxy that
+//! refuses. Everything bears a label of its own and goes away with the value that made it.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
 use std::path::{Path, PathBuf};
