@@ -103,7 +103,7 @@ need_compose
 need_base_image
 bring_up
 
-say "building ondeck (the first time takes some minutes)"
+say "building ondeck, if it changed (the first time takes some minutes)"
 cargo build --release --quiet || die "the build failed"
 
 panel=("${CARGO_TARGET_DIR:-target}/release/ondeck")

@@ -18,14 +18,20 @@ die() {
   exit 1
 }
 
-# Runs a command whose words matter only when it fails.
+# Runs a command whose words go to the log.
+logged() {
+  printf '\n$ %s\n' "$*" >>"$SETUP_LOG"
+  "$@" >>"$SETUP_LOG" 2>&1 </dev/null
+}
+
+# The same, and shows its last words when it fails.
 quietly() {
-  local status=0
-  {
-    printf '\n$ %s\n' "$*"
-    "$@"
-  } >>"$SETUP_LOG" 2>&1 </dev/null || status=$?
-  if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then tail -n 15 "$SETUP_LOG" | sed 's/^/    /' >&2; fi
+  local status=0 before=0
+  if [ -e "$SETUP_LOG" ]; then before=$(wc -c <"$SETUP_LOG"); fi
+  logged "$@" || status=$?
+  if [ "$status" -ne 0 ] && [ "$status" -lt 128 ]; then
+    tail -c "+$((before + 1))" "$SETUP_LOG" | tail -n 15 | sed 's/^/    /' >&2
+  fi
   return "$status"
 }
 
@@ -154,10 +160,10 @@ start_engine() {
   fi
   if has rc-service && [ -e /etc/init.d/docker ]; then
     say "starting Docker Engine (rc-service docker start)"
-    if quietly as_root rc-service docker start && wait_for_engine 40; then return; fi
+    if logged as_root rc-service docker start && wait_for_engine 40; then return; fi
   elif has service && [ -e /etc/init.d/docker ]; then
     say "starting Docker Engine (service docker start)"
-    if quietly as_root service docker start && wait_for_engine 40; then return; fi
+    if logged as_root service docker start && wait_for_engine 40; then return; fi
   fi
   say "starting Docker Engine (dockerd in the background, log in $log)"
   # A session of its own: Ctrl-C in this terminal must not end the engine.

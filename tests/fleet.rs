@@ -5,7 +5,8 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::live::{Filter, Made, OwnEngine, endpoint, endpoint_at, seen, until, watch};
+use common::docker::{IMAGE, OwnEngine};
+use common::live::{Filter, Made, endpoint, endpoint_at, seen, until, watch};
 use futures::StreamExt;
 use ondeck::engine::model::{Container, Id, State};
 use ondeck::engine::{Endpoint, Engine};
@@ -85,10 +86,10 @@ fn happening(made: &Made, dice: &mut Dice) -> Vec<String> {
     let label = made.label();
     let project = format!("com.docker.compose.project={}", made.name("p"));
     let command: &[&str] = match dice.roll(4) {
-        0 => &["--restart=on-failure:2", common::live::IMAGE, "sh", "-c", "exit 3"],
-        1 => &["--health-cmd=true", "--health-interval=1s", common::live::IMAGE, "sleep", "infinity"],
-        2 => &["--init", common::live::IMAGE, "sleep", "1"],
-        _ => &["--init", common::live::IMAGE, "sleep", "infinity"],
+        0 => &["--restart=on-failure:2", IMAGE, "sh", "-c", "exit 3"],
+        1 => &["--health-cmd=true", "--health-interval=1s", IMAGE, "sleep", "infinity"],
+        2 => &["--init", IMAGE, "sleep", "1"],
+        _ => &["--init", IMAGE, "sleep", "infinity"],
     };
     // Made by the way, a volume would bear no label and stay behind.
     let mount = format!("type=volume,source={volume},target=/data,volume-label={label}");
@@ -259,9 +260,9 @@ async fn a_container_that_starts_again_has_no_figures_of_before() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_engine_that_stops_and_starts_is_found_again() {
-    let own = OwnEngine::up("fleet");
-    let made = Made::on("own", &own.url);
-    let host = watch(&endpoint_at(&own.url));
+    let own = OwnEngine::start();
+    let made = Made::on("own", &own.address);
+    let host = watch(&endpoint_at(&own.address));
     let sleeps = made.run("sleeps", &["--network=none"], &["sleep", "infinity"]);
     let volume = made.name("data");
     made.docker(&["volume", "create", "--label", &made.label(), &volume]);
@@ -282,7 +283,7 @@ async fn an_engine_that_stops_and_starts_is_found_again() {
     assert!(snap.containers.contains_key(&*sleeps), "what was known stays");
     assert!(snap.cannot_write().is_some());
 
-    own.start();
+    own.start_again();
     made.docker(&["volume", "rm", &volume]);
     seen(&host, "the engine again", |s| {
         let stopped = s.containers.get(&*sleeps)?.state == State::Exited;

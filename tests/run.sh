@@ -51,10 +51,9 @@ licences_and_sources() {
 
 # Two versions of one of these do not fit together: their types differ, or the terminal is set up twice.
 one_of_each() {
-  local twice
-  twice=$(cargo tree --locked -d -e normal --depth 0 | grep -E '^(crossterm|ratatui|ratatui-core|vt100|rustls|tokio|hyper) ') || return 0
-  printf '%s\n' "$twice" >&2
-  return 1
+  local tree
+  tree=$(cargo tree --locked --duplicates --edges normal --depth 0) || return 1
+  if grep -E '^(crossterm|ratatui|ratatui-core|vt100|rustls|tokio|hyper) ' <<<"$tree" >&2; then return 1; fi
 }
 
 scripts() { git ls-files -z -- '*.sh' .ci/run | xargs -0 shellcheck -x; }

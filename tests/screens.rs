@@ -74,7 +74,11 @@ fn pictures_show_todays_program() {
             std::fs::write(&path, &picture).unwrap();
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(kept == picture, "{} is not what the panel looks like; INSTA_UPDATE=always takes it anew", path.display());
+        assert!(
+            kept == picture,
+            "{} is not what the panel looks like; INSTA_UPDATE=always takes it anew",
+            path.display()
+        );
     }
 }
 
@@ -99,10 +103,13 @@ fn svg(buffer: &Buffer) -> String {
         let mut x = 0;
         while x < area.width {
             let cell = &buffer[(x, y)];
-            let (fg, bg) = if cell.modifier.contains(Modifier::REVERSED) { (cell.bg, cell.fg) } else { (cell.fg, cell.bg) };
+            let (fg, bg) =
+                if cell.modifier.contains(Modifier::REVERSED) { (cell.bg, cell.fg) } else { (cell.fg, cell.bg) };
             let start = x;
             let mut text = String::new();
-            while x < area.width && (buffer[(x, y)].fg, buffer[(x, y)].bg, buffer[(x, y)].modifier) == (cell.fg, cell.bg, cell.modifier) {
+            while x < area.width
+                && (buffer[(x, y)].fg, buffer[(x, y)].bg, buffer[(x, y)].modifier) == (cell.fg, cell.bg, cell.modifier)
+            {
                 text.push_str(buffer[(x, y)].symbol());
                 x += (ondeck::text::width(buffer[(x, y)].symbol()) as u16).max(1);
             }
@@ -110,7 +117,8 @@ fn svg(buffer: &Buffer) -> String {
             let run = f32::from(x - start) * W;
             if bg != buffer[(0, 0)].bg {
                 let fill = hex(bg, ground);
-                writeln!(out, "<rect x=\"{px:.1}\" y=\"{py:.1}\" width=\"{run:.1}\" height=\"{H}\" fill=\"{fill}\"/>").unwrap();
+                writeln!(out, "<rect x=\"{px:.1}\" y=\"{py:.1}\" width=\"{run:.1}\" height=\"{H}\" fill=\"{fill}\"/>")
+                    .unwrap();
             }
             if text.trim().is_empty() {
                 continue;

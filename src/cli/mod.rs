@@ -137,7 +137,11 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let endpoint = endpoint(arguments.host.as_deref(), || Config::load(arguments.config.as_deref()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let containers = runtime.block_on(async { Engine::connect(&endpoint)?.containers().await })?;
-    if list { ps::print(&mut out, containers, json)? } else { stacks::print(&mut out, containers, json)? }
+    if list {
+        ps::print(&mut out, containers, json)?;
+    } else {
+        stacks::print(&mut out, containers, json)?;
+    }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -94,7 +94,8 @@ pub(super) fn print(out: &mut impl Write, mut containers: Vec<Container>, json: 
     }
     let mut rows = vec![["NAME", "STATUS", "STACK", "IMAGE"].map(str::to_owned).to_vec()];
     for c in &containers {
-        let status = c.reason().unwrap_or_else(|| if c.health == Health::Healthy { "healthy" } else { "running" }.to_owned());
+        let status =
+            c.reason().unwrap_or_else(|| if c.health == Health::Healthy { "healthy" } else { "running" }.to_owned());
         rows.push(vec![c.name.clone(), status, c.stack().unwrap_or("").to_owned(), c.image.clone()]);
     }
     if containers.is_empty() {

@@ -68,7 +68,12 @@ pub(super) fn print(out: &mut impl Write, containers: Vec<Container>, json: bool
     for stack in &stacks {
         let up = stack.containers().filter(|c| c.state.is_up()).count();
         let names: Vec<&str> = stack.services.iter().map(|s| s.name.as_str()).collect();
-        rows.push(vec![stack.name.clone(), format!("{up}/{}", stack.containers().count()), word(stack.status()).to_owned(), names.join(" ")]);
+        rows.push(vec![
+            stack.name.clone(),
+            format!("{up}/{}", stack.containers().count()),
+            word(stack.status()).to_owned(),
+            names.join(" "),
+        ]);
     }
     Ok(columns(out, &rows)?)
 }

@@ -285,7 +285,7 @@ impl Endpoint {
         if name == "default" {
             return Ok(Self::default_socket(around));
         }
-        let hash: String = Sha256::digest(name.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        let hash = hash(name);
         let file = around.config_dir().join("contexts/meta").join(&hash).join("meta.json");
         let known = || {
             let names: Vec<_> = Self::contexts(around).into_iter().map(|(n, _)| n).collect();
@@ -333,6 +333,16 @@ impl Endpoint {
     }
 }
 
+/// The name of a context's folders.
+fn hash(name: &str) -> String {
+    use std::fmt::Write;
+    Sha256::digest(name.as_bytes()).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn tls_in(dir: &Path, verify: bool) -> TlsFiles {
     let file = |name: &str| Some(dir.join(name)).filter(|p| p.exists());
     TlsFiles {
@@ -355,7 +365,7 @@ mod tests {
     }
 
     fn context(dir: &Path, name: &str, host: &str) {
-        let hash: String = Sha256::digest(name.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        let hash = hash(name);
         let meta = dir.join(".docker/contexts/meta").join(hash);
         std::fs::create_dir_all(&meta).unwrap();
         let text = serde_json::json!({"Name": name, "Metadata": {}, "Endpoints": {"docker": {"Host": host, "SkipTLSVerify": false}}});

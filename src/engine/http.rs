@@ -78,8 +78,11 @@ impl Http {
         if status.is_success() || status.as_u16() == 304 {
             return Ok(response);
         }
-        let body =
-            Limited::new(response.into_body(), 64 << 10).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+        let body = Limited::new(response.into_body(), 64 << 10)
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         let message = serde_json::from_slice::<serde_json::Value>(&body)
             .ok()
             .and_then(|v| v["message"].as_str().map(str::to_owned))
@@ -149,7 +152,7 @@ impl Http {
                 EngineError::new(ErrorKind::Unreachable, format!("nobody listens at {address}"))
                     .with_hint("the engine is not running: sudo systemctl start docker; journalctl -u docker tells why it stopped")
             }
-            _ if chain(error).any(|e| e.is::<rustls::Error>()) || io.to_string().contains("certificate") => {
+            _ if chain(error).any(<dyn std::error::Error + 'static>::is::<rustls::Error>) || io.to_string().contains("certificate") => {
                 EngineError::new(ErrorKind::Config, format!("TLS with {address} failed: {}", root(error)))
                     .with_hint("check DOCKER_CERT_PATH: ca.pem must have signed the engine's certificate, cert.pem and key.pem must be yours")
             }

@@ -130,10 +130,10 @@ impl Engine {
         }
         path.push_str(&ask.tail.map_or("&tail=all".to_owned(), |n| format!("&tail={n}")));
         if let Some(since) = ask.since {
-            path.push_str(&format!("&since={}", nanos(since)));
+            path = format!("{path}&since={}", nanos(since));
         }
         if let Some(until) = ask.until {
-            path.push_str(&format!("&until={}", nanos(until)));
+            path = format!("{path}&until={}", nanos(until));
         }
         let response = self.http.send(Method::GET, &path, Duration::from_secs(60)).await?;
         Ok(Http::pieces(response))

@@ -103,13 +103,19 @@ pub fn arguments(stack: &Stack) -> Vec<String> {
 pub fn check_files(stack: &Stack) -> Result<(), EngineError> {
     let files = files(stack);
     if files.is_empty() {
-        return Err(EngineError::new(ErrorKind::Config, format!("the containers of {} do not say which compose file made them", stack.name))
-            .with_hint("run compose once from its directory"));
+        return Err(EngineError::new(
+            ErrorKind::Config,
+            format!("the containers of {} do not say which compose file made them", stack.name),
+        )
+        .with_hint("run compose once from its directory"));
     }
     for file in files {
         if let Err(e) = std::fs::File::open(&file) {
-            return Err(EngineError::new(ErrorKind::Config, format!("the compose file {} cannot be read: {e}", file.display()))
-                .with_hint("only up and pull need it; restart, stop, start and down work without"));
+            return Err(EngineError::new(
+                ErrorKind::Config,
+                format!("the compose file {} cannot be read: {e}", file.display()),
+            )
+            .with_hint("only up and pull need it; restart, stop, start and down work without"));
         }
     }
     Ok(())
@@ -118,7 +124,8 @@ pub fn check_files(stack: &Stack) -> Result<(), EngineError> {
 /// The compose of this machine: the plugin, or the older program of its own.
 pub async fn compose() -> Result<Vec<String>, EngineError> {
     for words in [&["docker", "compose"][..], &["docker-compose"][..]] {
-        let found = Command::new(words[0]).args(&words[1..]).arg("version").stdin(std::process::Stdio::null()).output().await;
+        let found =
+            Command::new(words[0]).args(&words[1..]).arg("version").stdin(std::process::Stdio::null()).output().await;
         if found.is_ok_and(|o| o.status.success()) {
             return Ok(words.iter().map(|w| (*w).to_owned()).collect());
         }

@@ -97,25 +97,52 @@ impl StackVerb {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)] // Docker's own words.
 pub enum Job {
-    Containers { verb: Verb, on: Vec<Named> },
-    Rename { container: Named, to: String },
-    RemoveImages { on: Vec<Named>, force: bool },
-    RemoveNetworks { on: Vec<Named> },
-    RemoveVolumes { on: Vec<Named> },
+    Containers {
+        verb: Verb,
+        on: Vec<Named>,
+    },
+    Rename {
+        container: Named,
+        to: String,
+    },
+    RemoveImages {
+        on: Vec<Named>,
+        force: bool,
+    },
+    RemoveNetworks {
+        on: Vec<Named>,
+    },
+    RemoveVolumes {
+        on: Vec<Named>,
+    },
     /// With what it will remove and free, as far as that is known.
-    Prune { what: Prune, finds: Vec<String> },
-    Stack { verb: StackVerb, stack: Stack },
+    Prune {
+        what: Prune,
+        finds: Vec<String>,
+    },
+    Stack {
+        verb: StackVerb,
+        stack: Stack,
+    },
     /// Writes whole logs to a file that must not exist yet.
-    SaveLogs { on: Vec<Source>, path: PathBuf },
+    SaveLogs {
+        on: Vec<Source>,
+        path: PathBuf,
+    },
     /// A command of the user's own, for the shell.
-    Custom { name: String, command: String },
+    Custom {
+        name: String,
+        command: String,
+    },
 }
 
 impl Job {
     /// What it is, in a few words: `restart shop`.
     pub fn title(&self) -> String {
         match self {
-            Self::Containers { verb: Verb::Kill { signal }, on } => format!("send {signal} to {}", several(on, "container")),
+            Self::Containers { verb: Verb::Kill { signal }, on } => {
+                format!("send {signal} to {}", several(on, "container"))
+            }
             Self::Containers { verb, on } => format!("{} {}", verb.words().0, several(on, "container")),
             Self::Rename { container, to } => format!("rename {} to {to}", container.name),
             Self::RemoveImages { on, .. } => format!("remove {}", several(on, "image")),
@@ -124,7 +151,8 @@ impl Job {
             Self::Prune { what, .. } => format!("prune {}", prune_words(*what)),
             Self::Stack { verb, stack } => format!("{} {}", verb.word(), stack.name),
             Self::SaveLogs { on, .. } => {
-                let names: Vec<Named> = on.iter().map(|s| Named { id: s.id.clone(), name: s.name.to_string() }).collect();
+                let names: Vec<Named> =
+                    on.iter().map(|s| Named { id: s.id.clone(), name: s.name.to_string() }).collect();
                 format!("save logs of {}", several(&names, "container"))
             }
             Self::Custom { name, .. } => name.clone(),
@@ -136,8 +164,12 @@ impl Job {
         let names = |on: &[Named]| on.iter().map(|n| shell_quote(&n.name)).collect::<Vec<_>>().join(" ");
         match self {
             Self::Containers { verb, on } => format!("docker {} {}", verb.command(), names(on)),
-            Self::Rename { container, to } => format!("docker rename {} {}", shell_quote(&container.name), shell_quote(to)),
-            Self::RemoveImages { on, force } => format!("docker image rm {}{}", if *force { "--force " } else { "" }, names(on)),
+            Self::Rename { container, to } => {
+                format!("docker rename {} {}", shell_quote(&container.name), shell_quote(to))
+            }
+            Self::RemoveImages { on, force } => {
+                format!("docker image rm {}{}", if *force { "--force " } else { "" }, names(on))
+            }
             Self::RemoveNetworks { on } => format!("docker network rm {}", names(on)),
             Self::RemoveVolumes { on } => format!("docker volume rm {}", names(on)),
             Self::Prune { what, .. } => match what {
@@ -153,16 +185,19 @@ impl Job {
                 let more = if *verb == StackVerb::Up { " --detach" } else { "" };
                 format!("docker compose {} {}{more}", arguments.join(" "), verb.word())
             }
-            Self::SaveLogs { on, path } => match &on[..] {
-                [one] => {
-                    format!("docker logs --timestamps {} > {}", shell_quote(&one.name), shell_quote(&path.display().to_string()))
-                }
-                _ => {
+            Self::SaveLogs { on, path } => {
+                if let [one] = &on[..] {
+                    format!(
+                        "docker logs --timestamps {} > {}",
+                        shell_quote(&one.name),
+                        shell_quote(&path.display().to_string())
+                    )
+                } else {
                     let names: Vec<String> = on.iter().map(|s| shell_quote(&s.name)).collect();
                     let path = shell_quote(&path.display().to_string());
                     format!("for c in {}; do docker logs --timestamps $c; done > {path}", names.join(" "))
                 }
-            },
+            }
             Self::Custom { command, .. } => command.clone(),
         }
     }
@@ -191,16 +226,22 @@ impl Job {
             Self::RemoveVolumes { on } => Some(list(on, "All data in them is lost for good.")),
             Self::Prune { what, finds } => {
                 let on: Vec<Named> = finds.iter().map(|n| Named { id: n.as_str().into(), name: n.clone() }).collect();
-                Some(list(&on, match what {
-                    Prune::Containers => "All containers that do not run are removed, with what they wrote outside of volumes.",
-                    Prune::Images { .. } => "Images without a tag that nothing uses are removed.",
-                    Prune::Networks => "Networks that nothing is attached to are removed.",
-                    Prune::Volumes => "All data in volumes that no container uses is lost for good.",
-                    Prune::BuildCache => "The next builds start from nothing.",
-                }))
+                Some(list(
+                    &on,
+                    match what {
+                        Prune::Containers => {
+                            "All containers that do not run are removed, with what they wrote outside of volumes."
+                        }
+                        Prune::Images { .. } => "Images without a tag that nothing uses are removed.",
+                        Prune::Networks => "Networks that nothing is attached to are removed.",
+                        Prune::Volumes => "All data in volumes that no container uses is lost for good.",
+                        Prune::BuildCache => "The next builds start from nothing.",
+                    },
+                ))
             }
             Self::Stack { verb: StackVerb::Down, stack } => {
-                let on: Vec<Named> = stack.containers().map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect();
+                let on: Vec<Named> =
+                    stack.containers().map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect();
                 Some(list(&on, "These containers and the stack's networks are removed. Volumes stay."))
             }
             _ => None,
@@ -229,7 +270,11 @@ fn several(on: &[Named], what: &str) -> String {
 /// `text` as one word for a shell.
 pub fn shell_quote(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -246,9 +291,17 @@ mod tests {
         assert_eq!((job.title(), job.command()), ("restart 2 containers".into(), "docker restart a 'b c'".into()));
         let job = Job::Containers { verb: Verb::Remove { force: true, volumes: false }, on: vec![named("x")] };
         assert_eq!((job.title(), job.command()), ("remove x".into(), "docker rm --force x".into()));
-        let stack = Stack { name: "shop".into(), working_dir: Some("/srv".into()), config_files: vec!["compose.yaml".into()], ..Stack::default() };
+        let stack = Stack {
+            name: "shop".into(),
+            working_dir: Some("/srv".into()),
+            config_files: vec!["compose.yaml".into()],
+            ..Stack::default()
+        };
         let job = Job::Stack { verb: StackVerb::Up, stack };
-        assert_eq!(job.command(), "docker compose --project-name shop --file /srv/compose.yaml --project-directory /srv up --detach");
+        assert_eq!(
+            job.command(),
+            "docker compose --project-name shop --file /srv/compose.yaml --project-directory /srv up --detach"
+        );
         assert_eq!(shell_quote("it's"), r"'it'\''s'");
     }
 

@@ -163,7 +163,11 @@ async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
         Job::Prune { what, .. } => match engine.prune(what).await {
             Ok(pruned) => {
                 pruned.removed.iter().for_each(|r| teller.line(r));
-                let freed = if pruned.freed > 0 { format!(", {} free", crate::text::size(pruned.freed)) } else { String::new() };
+                let freed = if pruned.freed > 0 {
+                    format!(", {} free", crate::text::size(pruned.freed))
+                } else {
+                    String::new()
+                };
                 Outcome::Done(format!("removed {}{freed}", crate::text::count(pruned.removed.len(), "thing")))
             }
             Err(e) => Outcome::Failed(e),
@@ -175,9 +179,16 @@ async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
         Job::SaveLogs { on, path } => {
             let told = |saved: Saved| teller.progress(0, 0, format!("{} lines", saved.lines));
             match crate::logs::save(engine, &on, &path, false, told).await {
-                Ok(saved) => Outcome::Done(format!("{} lines, {} in {}", saved.lines, crate::text::size(saved.bytes), path.display())),
+                Ok(saved) => Outcome::Done(format!(
+                    "{} lines, {} in {}",
+                    saved.lines,
+                    crate::text::size(saved.bytes),
+                    path.display()
+                )),
                 Err(SaveError::Engine(e)) => Outcome::Failed(e),
-                Err(e @ SaveError::Exists(_)) => Outcome::Failed(EngineError::new(ErrorKind::Conflict, e.to_string()).with_hint("choose another name")),
+                Err(e @ SaveError::Exists(_)) => Outcome::Failed(
+                    EngineError::new(ErrorKind::Conflict, e.to_string()).with_hint("choose another name"),
+                ),
                 Err(e) => Outcome::Failed(EngineError::new(ErrorKind::Other, e.to_string())),
             }
         }
@@ -277,7 +288,9 @@ async fn on_stack(engine: &Engine, verb: StackVerb, stack: &Stack, teller: &Tell
     let mut waves: Vec<Vec<Named>> = Vec::new();
     for wave in &order.waves {
         let services = stack.services.iter().filter(|s| wave.contains(&s.name));
-        waves.push(services.flat_map(|s| &s.containers).map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect());
+        waves.push(
+            services.flat_map(|s| &s.containers).map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect(),
+        );
     }
     let total: usize = waves.iter().map(Vec::len).sum();
     let backwards = matches!(verb, StackVerb::Stop | StackVerb::Down);
@@ -312,7 +325,9 @@ async fn on_stack(engine: &Engine, verb: StackVerb, stack: &Stack, teller: &Tell
         for result in futures::future::join_all(work).await {
             match result {
                 Ok(()) => done += 1,
-                Err((name, e)) => return Err(EngineError::new(e.kind, format!("{name}: {}", e.message)).with_hint(e.hint)),
+                Err((name, e)) => {
+                    return Err(EngineError::new(e.kind, format!("{name}: {}", e.message)).with_hint(e.hint));
+                }
             }
         }
         teller.line(format!("{}: {}", action.words().1, names.join(", ")));
@@ -334,7 +349,13 @@ async fn on_stack(engine: &Engine, verb: StackVerb, stack: &Stack, teller: &Tell
 
 /// Waits until a container runs, and is healthy where it can tell. One that does not get there is told
 /// of, and the rest goes on: what depends on it decides for itself.
-async fn wait_until_ready(engine: &Engine, id: &Id, name: &str, teller: &Teller, (done, total): (usize, usize)) -> Result<(), EngineError> {
+async fn wait_until_ready(
+    engine: &Engine,
+    id: &Id,
+    name: &str,
+    teller: &Teller,
+    (done, total): (usize, usize),
+) -> Result<(), EngineError> {
     let until = Instant::now() + PATIENCE;
     loop {
         let container = engine.inspect(id).await?.container;
@@ -376,9 +397,8 @@ impl Drop for Group {
 async fn run_child(mut command: Command, teller: &Teller) -> Result<(), EngineError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
     let program = command.as_std().get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .spawn()
-        .map_err(|e| EngineError::new(ErrorKind::Config, format!("{program} cannot be run: {e}")))?;
+    let mut child =
+        command.spawn().map_err(|e| EngineError::new(ErrorKind::Config, format!("{program} cannot be run: {e}")))?;
     let mut group = Group(child.id());
     let last = Mutex::new(String::new());
     let stdout = child.stdout.take().map(|p| Box::new(p) as Box<dyn AsyncRead + Send + Unpin>);

@@ -50,7 +50,11 @@ impl App {
                 self.refresh();
             }
             Action::Right => {
-                if self.list_mut().fold(false) { self.refresh() } else { self.open() }
+                if self.list_mut().fold(false) {
+                    self.refresh();
+                } else {
+                    self.open();
+                }
             }
             Action::Open => self.open(),
             Action::Back => self.back(),
@@ -126,8 +130,14 @@ impl App {
                 Ask::Since,
             ),
             Action::Save => {
-                let name = self.detail.logs.title().replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.', "-");
-                self.prompt("Save the whole log to", "a file that does not exist yet", format!("{name}.log"), Ask::SaveLogs);
+                let name =
+                    self.detail.logs.title().replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.', "-");
+                self.prompt(
+                    "Save the whole log to",
+                    "a file that does not exist yet",
+                    format!("{name}.log"),
+                    Ask::SaveLogs,
+                );
             }
             Action::Reveal => {
                 self.detail.reveal = !self.detail.reveal;
@@ -255,7 +265,10 @@ impl App {
         if self.focus == Focus::Detail {
             if self.detail.text.toggle() {
                 self.make_text();
-            } else if self.detail.tab == Some(Tab::UsedBy) || self.detail.tab == Some(Tab::Attached) || self.detail.tab == Some(Tab::Services) {
+            } else if self.detail.tab == Some(Tab::UsedBy)
+                || self.detail.tab == Some(Tab::Attached)
+                || self.detail.tab == Some(Tab::Services)
+            {
                 self.open_line();
             }
             return;
@@ -282,7 +295,9 @@ impl App {
             return;
         }
         self.focus = Focus::Detail;
-        if self.detail.target.is_none() || self.view != View::Deck && self.list().selected().map(|r| &r.target) != self.detail.target.as_ref() {
+        if self.detail.target.is_none()
+            || self.view != View::Deck && self.list().selected().map(|r| &r.target) != self.detail.target.as_ref()
+        {
             let target = self.list().selected().map(|r| r.target.clone());
             self.turn_detail(target);
         }
@@ -357,7 +372,8 @@ impl App {
         let next = list.sort.map_or(0, |(c, _)| c + 1);
         // Columns without any content cannot be told apart on screen, so they are passed over.
         list.sort = (next..columns.len()).find(|c| widths.get(*c).is_some_and(|w| *w > 0)).map(|c| (c, false));
-        let words = list.sort.map_or("own order".to_owned(), |(c, _)| format!("sorted by {}", columns[c].title.to_lowercase()));
+        let words =
+            list.sort.map_or("own order".to_owned(), |(c, _)| format!("sorted by {}", columns[c].title.to_lowercase()));
         self.refresh();
         self.tell(Tone::Muted, words);
     }
@@ -398,7 +414,7 @@ impl App {
             }
             self.detail.turn_to(target);
             self.detail.open_tab(Tab::Logs);
-            self.open_logs(containers);
+            self.open_logs(&containers);
         } else {
             self.open_in_detail(Tab::Logs);
         }
@@ -421,7 +437,7 @@ impl App {
                 Some(_) => {
                     let pane = &self.detail.text;
                     let place = if pane.has_cursor { pane.cursor } else { pane.offset };
-                    let all = pane.lines.iter().map(|l| l.text()).collect::<Vec<_>>();
+                    let all = pane.lines.iter().map(super::panes::text::TextLine::text).collect::<Vec<_>>();
                     if pane.has_cursor { all.get(place).map(|l| l.trim().to_owned()) } else { Some(all.join("\n")) }
                 }
             }
@@ -442,11 +458,21 @@ impl App {
         match target {
             Target::Stack(name) | Target::Volume(name) => name.to_string(),
             Target::Service(stack, service) => format!("{stack} › {service}"),
-            Target::Container(id) => self.snap.containers.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |c| c.name.clone()),
-            Target::Image(id) => self.snap.images.get(id).and_then(|i| i.tags.first().cloned()).unwrap_or_else(|| crate::text::short_id(id).to_owned()),
-            Target::Network(id) => self.snap.networks.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |n| n.name.clone()),
+            Target::Container(id) => {
+                self.snap.containers.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |c| c.name.clone())
+            }
+            Target::Image(id) => self
+                .snap
+                .images
+                .get(id)
+                .and_then(|i| i.tags.first().cloned())
+                .unwrap_or_else(|| crate::text::short_id(id).to_owned()),
+            Target::Network(id) => {
+                self.snap.networks.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |n| n.name.clone())
+            }
             Target::Task(id) => self.tasks.get(*id).map_or_else(|| "task".to_owned(), |t| t.title.clone()),
-            Target::Event(..) => super::views::activity::event(&self.snap, target).map_or_else(|| "event".to_owned(), |e| format!("{} {}", e.kind, e.action)),
+            Target::Event(..) => super::views::activity::event(&self.snap, target)
+                .map_or_else(|| "event".to_owned(), |e| format!("{} {}", e.kind, e.action)),
         }
     }
 
@@ -509,7 +535,11 @@ impl App {
 
     fn stop_start(&mut self) {
         if let Some(stack) = self.one_stack() {
-            let verb = if stack.containers().any(|c| c.state.is_up() || c.state == State::Restarting) { StackVerb::Stop } else { StackVerb::Start };
+            let verb = if stack.containers().any(|c| c.state.is_up() || c.state == State::Restarting) {
+                StackVerb::Stop
+            } else {
+                StackVerb::Start
+            };
             return self.start(Job::Stack { verb, stack });
         }
         let containers = self.chosen_containers();
@@ -636,7 +666,9 @@ impl App {
         let scopes = self.scopes();
         let mut all: Vec<Choice> = Vec::new();
         for entry in ACTIONS.iter().filter(|e| scopes.contains(&e.scope)) {
-            if matches!(entry.action, Action::Palette | Action::Up | Action::Down) || all.iter().any(|c| c.pick == Pick::Act(entry.action.clone())) {
+            if matches!(entry.action, Action::Palette | Action::Up | Action::Down)
+                || all.iter().any(|c| c.pick == Pick::Act(entry.action.clone()))
+            {
                 continue;
             }
             let keys = self.settings.keymap.chords(entry.scope, &entry.action);
@@ -665,7 +697,9 @@ impl App {
         self.custom(index).is_some_and(|c| match c.on {
             On::Host => true,
             On::Container => matches!(target, Target::Container(_)),
-            On::Service => matches!(target, Target::Service(..)) || self.container(target).is_some_and(|c| c.service().is_some()),
+            On::Service => {
+                matches!(target, Target::Service(..)) || self.container(target).is_some_and(|c| c.service().is_some())
+            }
             On::Stack => matches!(target, Target::Stack(_)),
             On::Image => matches!(target, Target::Image(_)),
             On::Network => matches!(target, Target::Network(_)),

@@ -21,7 +21,7 @@ use crate::fleet::{Link, Snapshot};
 use crate::tasks::{Job, TaskEvent, TaskId, Tasks};
 
 use super::action::{Action, Scope};
-use super::detail::{Detail, Loaded, Tab};
+use super::detail::{Detail, Loaded, Processes, Tab};
 use super::keymap::Keymap;
 use super::layout::{self, Areas};
 use super::list::ListState;
@@ -55,7 +55,7 @@ pub enum Msg {
     /// An image's layers.
     Layers(u64, Result<Arc<Vec<Layer>>, EngineError>),
     /// A container's processes.
-    Processes(u64, Result<Arc<(Vec<String>, Vec<Vec<String>>)>, EngineError>),
+    Processes(u64, Result<Arc<Processes>, EngineError>),
     /// A notice has stood long enough.
     NoticeOver(u64),
     /// The processes shown are old.
@@ -257,7 +257,6 @@ impl App {
         self.now = now;
         match msg {
             Msg::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
-            Msg::Key(_) => {}
             Msg::Mouse(mouse) => self.mouse(mouse),
             Msg::Paste(text) => self.paste(&text),
             Msg::Resize(size) => {
@@ -269,20 +268,24 @@ impl App {
             Msg::Logs(answer) => self.log_answer(answer),
             Msg::Rest(turn) if turn == self.detail.turn => self.load_detail(),
             Msg::Inspected(turn, result) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.inspection, Loaded::Here(_));
                 self.detail.inspection = loaded(result);
-                self.make_text();
+                self.arrived(first);
             }
             Msg::Raw(turn, result) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.raw, Loaded::Here(_));
                 self.detail.raw = loaded(result);
-                self.make_text();
+                self.arrived(first);
             }
             Msg::Layers(turn, result) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.layers, Loaded::Here(_));
                 self.detail.layers = loaded(result);
-                self.make_text();
+                self.arrived(first);
             }
             Msg::Processes(turn, result) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.processes, Loaded::Here(_));
                 self.detail.processes = loaded(result);
-                self.make_text();
+                self.arrived(first);
                 self.out.push(Effect::After(Duration::from_secs(3), Msg::ProcessesOld(turn)));
             }
             Msg::ProcessesOld(turn) if turn == self.detail.turn && self.shows_detail() => {
@@ -290,8 +293,9 @@ impl App {
                     self.out.push(Effect::Processes(turn, id.clone()));
                 }
             }
-            // Answers to questions that nobody asks any more.
-            Msg::Rest(_)
+            // Keys let go, and answers to questions that nobody asks any more.
+            Msg::Key(_)
+            | Msg::Rest(_)
             | Msg::Inspected(..)
             | Msg::Raw(..)
             | Msg::Layers(..)
@@ -482,8 +486,11 @@ impl App {
         self.list_mut().scroll_into(usize::from(rows));
         let list = self.list();
         let shown = list.rows.iter().skip(list.offset).take(usize::from(rows));
-        let mut wanted: Vec<Id> =
-            shown.flat_map(|r| self.containers_of(&r.target)).filter(|c| c.state.is_up()).map(|c| c.id.clone()).collect();
+        let mut wanted: Vec<Id> = shown
+            .flat_map(|r| self.containers_of(&r.target))
+            .filter(|c| c.state.is_up())
+            .map(|c| c.id.clone())
+            .collect();
         if let Some(target) = &self.detail.target {
             wanted.extend(self.containers_of(target).iter().filter(|c| c.state.is_up()).map(|c| c.id.clone()));
         }
@@ -512,6 +519,15 @@ impl App {
         }
     }
 
+    /// Something came for the detail pane; what was searched for before it came is looked for now.
+    fn arrived(&mut self, first: bool) {
+        self.make_text();
+        if first && !self.detail.text.query.is_empty() {
+            let height = usize::from(self.areas().inside.height);
+            self.detail.text.find(true, true, height);
+        }
+    }
+
     fn task(&mut self, event: TaskEvent) {
         let ended = match &event {
             TaskEvent::Ended { id, .. } => Some(*id),
@@ -533,7 +549,8 @@ impl App {
     fn configure(&mut self) {
         let config = &self.settings.config;
         self.split = u16::from(config.layout.split).clamp(20, 80);
-        self.view = View::ALL.into_iter().find(|v| v.tab().1.eq_ignore_ascii_case(&config.start_view)).unwrap_or(View::Deck);
+        self.view =
+            View::ALL.into_iter().find(|v| v.tab().1.eq_ignore_ascii_case(&config.start_view)).unwrap_or(View::Deck);
         self.detail.logs.configure(&config.logs);
     }
 
@@ -557,11 +574,15 @@ impl App {
             },
             Target::Stack(name) => {
                 let dir = self.snap.stack(name).and_then(|s| s.working_dir.clone()).unwrap_or_default();
-                fields.with("name", name.to_string()).with("stack", name.to_string()).with("dir", dir.display().to_string())
+                fields
+                    .with("name", name.to_string())
+                    .with("stack", name.to_string())
+                    .with("dir", dir.display().to_string())
             }
-            Target::Service(stack, service) => {
-                fields.with("name", service.to_string()).with("stack", stack.to_string()).with("service", service.to_string())
-            }
+            Target::Service(stack, service) => fields
+                .with("name", service.to_string())
+                .with("stack", stack.to_string())
+                .with("service", service.to_string()),
             Target::Image(_) | Target::Network(_) | Target::Volume(_) => {
                 let id = match target {
                     Target::Image(id) | Target::Network(id) | Target::Volume(id) => id.to_string(),

@@ -69,6 +69,9 @@ impl Tab {
     }
 }
 
+/// Titles of columns, and a row for each process.
+pub type Processes = (Vec<String>, Vec<Vec<String>>);
+
 /// Something that was asked for.
 #[derive(Debug, Clone, Default)]
 pub enum Loaded<T> {
@@ -101,7 +104,7 @@ pub struct Detail {
     /// An image's layers.
     pub layers: Loaded<Arc<Vec<Layer>>>,
     /// A container's processes.
-    pub processes: Loaded<Arc<(Vec<String>, Vec<Vec<String>>)>>,
+    pub processes: Loaded<Arc<Processes>>,
     /// Whether secret values are shown.
     pub reveal: bool,
     /// The pane of text, for all tabs but logs and statistics.

@@ -163,7 +163,9 @@ impl App {
             KeyCode::Up => choose.cursor = choose.cursor.checked_sub(1).unwrap_or(last),
             KeyCode::Char('p' | 'k') if ctrl => choose.cursor = choose.cursor.checked_sub(1).unwrap_or(last),
             KeyCode::Down | KeyCode::Tab => choose.cursor = if choose.cursor >= last { 0 } else { choose.cursor + 1 },
-            KeyCode::Char('n' | 'j') if ctrl => choose.cursor = if choose.cursor >= last { 0 } else { choose.cursor + 1 },
+            KeyCode::Char('n' | 'j') if ctrl => {
+                choose.cursor = if choose.cursor >= last { 0 } else { choose.cursor + 1 }
+            }
             KeyCode::PageDown => choose.cursor = (choose.cursor + 8).min(last),
             KeyCode::PageUp => choose.cursor = choose.cursor.saturating_sub(8),
             _ => {
@@ -245,7 +247,8 @@ impl App {
 
     /// Pasted text goes where typed letters would.
     pub(super) fn paste(&mut self, text: &str) {
-        let line: String = text.lines().next().unwrap_or_default().chars().filter(|c| !crate::text::is_unsafe(*c)).collect();
+        let line: String =
+            text.lines().next().unwrap_or_default().chars().filter(|c| !crate::text::is_unsafe(*c)).collect();
         for c in line.chars() {
             let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
             match (&self.overlay, &self.typing) {
@@ -317,7 +320,11 @@ impl App {
                 }
             }
             Spot::Heading(x) => {
-                let columns = super::list::fit_columns(self.view.rows().columns(), &self.list().widths, self.areas().rows.width.saturating_sub(2));
+                let columns = super::list::fit_columns(
+                    self.view.rows().columns(),
+                    &self.list().widths,
+                    self.areas().rows.width.saturating_sub(2),
+                );
                 let mut left = 2;
                 for (column, width) in columns {
                     if (left..left + width + 2).contains(&x) {

@@ -78,8 +78,7 @@ fn deck(app: &App, body: Rect, areas: &mut Areas) {
         areas.list = Some(Rect { width: left, ..body });
         let host = 10.min(body.height / 2);
         areas.host = Some(Rect { x: left, width: body.width - left, height: host, ..body });
-        areas.events =
-            Some(Rect { x: left, y: body.y + host, width: body.width - left, height: body.height - host });
+        areas.events = Some(Rect { x: left, y: body.y + host, width: body.width - left, height: body.height - host });
     } else {
         // The rows need what they need, the latest events get the rest, but never less than five lines.
         let rows = (app.list().rows.len() as u16).saturating_add(3);
@@ -130,7 +129,11 @@ pub fn at(app: &App, column: u16, row: u16) -> Spot {
         return Spot::Split;
     }
     if let Some(detail) = areas.detail.filter(|d| d.contains(place)) {
-        return if row == detail.y { Spot::DetailTabs(column - detail.x) } else { Spot::Inside(row.saturating_sub(areas.inside.y)) };
+        return if row == detail.y {
+            Spot::DetailTabs(column - detail.x)
+        } else {
+            Spot::Inside(row.saturating_sub(areas.inside.y))
+        };
     }
     if areas.rows.contains(place) {
         return Spot::Row(usize::from(row - areas.rows.y));

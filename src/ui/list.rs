@@ -200,11 +200,19 @@ pub fn fit_columns(columns: &[Column], widths: &[u16], width: u16) -> Vec<(usize
     let needed = |shown: &[usize]| -> u16 { shown.iter().map(|i| wanted(*i) + 2).sum::<u16>().saturating_sub(2) };
     while needed(&shown) > width {
         // The least useful goes, unless it can shrink enough instead.
-        let spare: u16 = shown.iter().skip(1).filter(|i| !columns[**i].right).map(|i| wanted(*i).saturating_sub(columns[*i].min)).sum();
+        let spare: u16 = shown
+            .iter()
+            .skip(1)
+            .filter(|i| !columns[**i].right)
+            .map(|i| wanted(*i).saturating_sub(columns[*i].min))
+            .sum();
         if needed(&shown).saturating_sub(spare) <= width {
             break;
         }
-        let Some(worst) = shown.iter().copied().filter(|i| columns[*i].drop > 0).max_by_key(|i| columns[*i].drop) else { break };
+        let Some(worst) = shown.iter().copied().filter(|i| columns[*i].drop > 0).max_by_key(|i| columns[*i].drop)
+        else {
+            break;
+        };
         shown.retain(|i| *i != worst);
     }
     let mut fitted: Vec<(usize, u16)> = shown.iter().map(|i| (*i, wanted(*i))).collect();

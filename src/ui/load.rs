@@ -21,7 +21,7 @@ impl App {
         let turn = self.detail.turn;
         if tab == Tab::Logs {
             let containers = self.containers_of(&target);
-            self.open_logs(containers);
+            self.open_logs(&containers);
         } else {
             self.close_logs();
         }
@@ -32,7 +32,9 @@ impl App {
                 }
                 self.out.push(Effect::Processes(turn, id.clone()));
             }
-            (Target::Container(id), _) if matches!(tab, Tab::Inspect | Tab::Env | Tab::Health | Tab::Ports | Tab::Mounts) => {
+            (Target::Container(id), _)
+                if matches!(tab, Tab::Inspect | Tab::Env | Tab::Health | Tab::Ports | Tab::Mounts) =>
+            {
                 if matches!(self.detail.inspection, Loaded::Nothing) {
                     self.detail.inspection = Loaded::Waiting;
                 }
@@ -114,7 +116,8 @@ impl App {
             _ => return,
         };
         let all = text::branches(raw);
-        self.detail.text.folded = if self.detail.text.folded.is_empty() { all } else { std::collections::BTreeSet::new() };
+        self.detail.text.folded =
+            if self.detail.text.folded.is_empty() { all } else { std::collections::BTreeSet::new() };
         self.make_text();
     }
 
@@ -141,15 +144,27 @@ impl App {
 
     fn health(&self, inspection: &Inspection) -> Vec<TextLine> {
         let c = &inspection.container;
-        let mut lines = vec![TextLine::field("state", 10, Tone::Status(c.status()), c.reason().unwrap_or_else(|| "running".to_owned()))];
-        let age = |t: Option<jiff::Timestamp>| t.map_or_else(|| "–".to_owned(), |t| format!("{} ago", crate::text::age(self.now, t)));
+        let mut lines = vec![TextLine::field(
+            "state",
+            10,
+            Tone::Status(c.status()),
+            c.reason().unwrap_or_else(|| "running".to_owned()),
+        )];
+        let age = |t: Option<jiff::Timestamp>| {
+            t.map_or_else(|| "–".to_owned(), |t| format!("{} ago", crate::text::age(self.now, t)))
+        };
         lines.push(TextLine::field("started", 10, Tone::Plain, age(c.started)));
         if !c.state.is_up() {
             lines.push(TextLine::field("ended", 10, Tone::Plain, age(c.finished)));
         }
         if let Some(detail) = &c.detail {
             let policy = if detail.restart_policy.is_empty() { "no" } else { &detail.restart_policy };
-            lines.push(TextLine::field("restarts", 10, Tone::Plain, format!("{} (policy {policy})", detail.restart_count)));
+            lines.push(TextLine::field(
+                "restarts",
+                10,
+                Tone::Plain,
+                format!("{} (policy {policy})", detail.restart_count),
+            ));
             if !detail.error.is_empty() {
                 lines.push(TextLine::field("error", 10, Tone::Bad, &detail.error));
             }
@@ -169,8 +184,14 @@ impl App {
             let mut line = TextLine::default();
             let sign = if good { self.settings.symbols.check } else { self.settings.symbols.cross };
             line.push(if good { Tone::Good } else { Tone::Bad }, sign);
-            line.push(Tone::Muted, format!(" {}  ", probe.start.map_or_else(String::new, |t| activity::clock(t, &self.settings.zone))));
-            line.push(Tone::Plain, if probe.exit_code == -1 { "could not run".to_owned() } else { format!("exit {}", probe.exit_code) });
+            line.push(
+                Tone::Muted,
+                format!(" {}  ", probe.start.map_or_else(String::new, |t| activity::clock(t, &self.settings.zone))),
+            );
+            line.push(
+                Tone::Plain,
+                if probe.exit_code == -1 { "could not run".to_owned() } else { format!("exit {}", probe.exit_code) },
+            );
             if let (Some(start), Some(end)) = (probe.start, probe.end) {
                 line.push(Tone::Muted, format!("  {} ms", end.as_millisecond() - start.as_millisecond()));
             }
@@ -197,7 +218,10 @@ impl App {
             let size = if layer.size == 0 { String::new() } else { crate::text::size(layer.size) };
             line.push(if layer.size > total / 4 { Tone::Warn } else { Tone::Plain }, format!("{size:>5} "));
             let cells = (layer.size * 8).div_ceil(largest) as usize;
-            line.push(Tone::Accent, self.settings.symbols.gauge_full.repeat(if layer.size == 0 { 0 } else { cells.max(1) }));
+            line.push(
+                Tone::Accent,
+                self.settings.symbols.gauge_full.repeat(if layer.size == 0 { 0 } else { cells.max(1) }),
+            );
             line.push(Tone::Plain, " ".repeat(9 - cells.clamp(usize::from(layer.size > 0), 8)));
             let text = layer.created_by.trim_start_matches("/bin/sh -c ").trim_start_matches("#(nop) ").trim();
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -218,8 +242,20 @@ impl App {
             for file in crate::stacks::files(stack) {
                 lines.push(TextLine::field("file", 10, Tone::Plain, file.display().to_string()));
             }
-            let networks: Vec<&str> = self.snap.networks.values().filter(|n| n.labels.get("com.docker.compose.project").is_some_and(|p| **p == **name)).map(|n| n.name.as_str()).collect();
-            let volumes: Vec<&str> = self.snap.volumes.values().filter(|v| v.labels.get("com.docker.compose.project").is_some_and(|p| **p == **name)).map(|v| &*v.name).collect();
+            let networks: Vec<&str> = self
+                .snap
+                .networks
+                .values()
+                .filter(|n| n.labels.get("com.docker.compose.project").is_some_and(|p| **p == **name))
+                .map(|n| n.name.as_str())
+                .collect();
+            let volumes: Vec<&str> = self
+                .snap
+                .volumes
+                .values()
+                .filter(|v| v.labels.get("com.docker.compose.project").is_some_and(|p| **p == **name))
+                .map(|v| &*v.name)
+                .collect();
             for (what, names) in [("networks", networks), ("volumes", volumes)] {
                 if !names.is_empty() {
                     lines.push(TextLine::field(what, 10, Tone::Plain, names.join(", ")));
@@ -232,11 +268,21 @@ impl App {
             .iter()
             .map(|c| {
                 let waits = match target {
-                    Target::Stack(name) => self.snap.stack(name).and_then(|s| s.services.iter().find(|x| Some(x.name.as_str()) == c.service())),
+                    Target::Stack(name) => self
+                        .snap
+                        .stack(name)
+                        .and_then(|s| s.services.iter().find(|x| Some(x.name.as_str()) == c.service())),
                     _ => None,
                 };
                 vec![
-                    (Tone::Status(c.status()), format!("{} {}", status_sign(&self.settings.symbols, c.status()), c.service().unwrap_or(&c.name))),
+                    (
+                        Tone::Status(c.status()),
+                        format!(
+                            "{} {}",
+                            status_sign(&self.settings.symbols, c.status()),
+                            c.service().unwrap_or(&c.name)
+                        ),
+                    ),
                     (Tone::Status(c.status()), c.reason().unwrap_or_else(|| "running".into())),
                     (Tone::Muted, waits.map_or(String::new(), |s| s.depends_on.join(", "))),
                     (Tone::Muted, c.image.clone()),
@@ -251,7 +297,9 @@ impl App {
 
     fn attached(&self, target: &Target) -> Vec<TextLine> {
         let Target::Network(id) = target else { return Vec::new() };
-        let Some(network) = self.snap.networks.get(id) else { return vec![TextLine::new(Tone::Muted, "The network is gone.")] };
+        let Some(network) = self.snap.networks.get(id) else {
+            return vec![TextLine::new(Tone::Muted, "The network is gone.")];
+        };
         let mut lines: Vec<TextLine> = network
             .subnets
             .iter()
@@ -273,9 +321,20 @@ impl App {
             .map(|(c, a)| {
                 let addresses: Vec<String> = a.ip.into_iter().chain(a.ip6).map(|ip| ip.to_string()).collect();
                 vec![
-                    (Tone::Status(c.status()), format!("{} {}", status_sign(&self.settings.symbols, c.status()), c.name)),
+                    (
+                        Tone::Status(c.status()),
+                        format!("{} {}", status_sign(&self.settings.symbols, c.status()), c.name),
+                    ),
                     (Tone::Plain, addresses.join(" ")),
-                    (Tone::Muted, a.aliases.iter().filter(|n| !c.id.starts_with(n.as_str())).cloned().collect::<Vec<_>>().join(", ")),
+                    (
+                        Tone::Muted,
+                        a.aliases
+                            .iter()
+                            .filter(|n| !c.id.starts_with(n.as_str()))
+                            .cloned()
+                            .collect::<Vec<_>>()
+                            .join(", "),
+                    ),
                 ]
             })
             .collect();
@@ -291,7 +350,10 @@ impl App {
             Target::Volume(name) => {
                 let place = |c: &crate::engine::model::Container| {
                     let mounts = c.mounts.iter().filter(|m| m.name.as_deref() == Some(name));
-                    mounts.map(|m| format!("{}{}", m.target, if m.writable { "" } else { " (read-only)" })).collect::<Vec<_>>().join(", ")
+                    mounts
+                        .map(|m| format!("{}{}", m.target, if m.writable { "" } else { " (read-only)" }))
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 };
                 self.snap.users_of_volume(name).map(|c| (c.clone(), place(c))).collect()
             }
@@ -303,7 +365,12 @@ impl App {
         {
             lines.push(TextLine::field("path", 6, Tone::Plain, &volume.mountpoint));
             let size = self.snap.disk.as_ref().and_then(|d| d.volume_sizes.get(name)).map(|b| crate::text::size(*b));
-            lines.push(TextLine::field("size", 6, Tone::Plain, size.unwrap_or_else(|| "not measured; % measures".to_owned())));
+            lines.push(TextLine::field(
+                "size",
+                6,
+                Tone::Plain,
+                size.unwrap_or_else(|| "not measured; % measures".to_owned()),
+            ));
             lines.push(TextLine::blank());
         }
         if users.is_empty() {
@@ -314,7 +381,10 @@ impl App {
             .iter()
             .map(|(c, how)| {
                 vec![
-                    (Tone::Status(c.status()), format!("{} {}", status_sign(&self.settings.symbols, c.status()), c.name)),
+                    (
+                        Tone::Status(c.status()),
+                        format!("{} {}", status_sign(&self.settings.symbols, c.status()), c.name),
+                    ),
                     (Tone::Plain, how.clone()),
                     (Tone::Status(c.status()), c.reason().unwrap_or_else(|| "running".into())),
                 ]
@@ -341,7 +411,10 @@ impl App {
             lines.extend(failed.iter().map(|(name, e)| TextLine::new(Tone::Bad, format!("{name}: {e}"))));
         }
         if task.dropped > 0 {
-            lines.push(TextLine::new(Tone::Muted, format!("… {} are not kept", crate::text::count(task.dropped, "earlier line"))));
+            lines.push(TextLine::new(
+                Tone::Muted,
+                format!("… {} are not kept", crate::text::count(task.dropped, "earlier line")),
+            ));
         }
         lines.extend(task.lines.iter().map(|l| TextLine::new(Tone::Plain, l)));
         lines
@@ -360,7 +433,12 @@ impl App {
             TextLine::blank(),
         ];
         let width = event.attributes.keys().map(String::len).max().unwrap_or(0).min(40);
-        lines.extend(event.attributes.iter().map(|(k, v)| TextLine::field(k, width, Tone::Text, if self.is_secret(k) { text::MASK } else { v })));
+        lines.extend(
+            event
+                .attributes
+                .iter()
+                .map(|(k, v)| TextLine::field(k, width, Tone::Text, if self.is_secret(k) { text::MASK } else { v })),
+        );
         lines
     }
 
@@ -370,21 +448,31 @@ impl App {
         let disk = snap.disk.as_deref();
         let size = |bytes: u64| crate::text::size(bytes);
         let finds: Vec<String> = match what {
-            Prune::Containers => snap.containers.values().filter(|c| !c.state.is_up() && c.status() != Status::Partial).filter(|c| c.state != crate::engine::model::State::Restarting).map(|c| c.name.clone()).collect(),
+            Prune::Containers => snap
+                .containers
+                .values()
+                .filter(|c| !c.state.is_up() && c.status() != Status::Partial)
+                .filter(|c| c.state != crate::engine::model::State::Restarting)
+                .map(|c| c.name.clone())
+                .collect(),
             Prune::Images { .. } => {
-                let dangling = snap.images.values().filter(|i| i.tags.is_empty() && snap.users_of_image(&i.id).next().is_none());
+                let dangling =
+                    snap.images.values().filter(|i| i.tags.is_empty() && snap.users_of_image(&i.id).next().is_none());
                 dangling.map(|i| format!("{}  {}", crate::text::short_id(&i.id), size(i.size))).collect()
             }
             Prune::Networks => {
                 let builtin = |name: &str| matches!(name, "bridge" | "host" | "none" | "podman");
-                let unused = snap.networks.values().filter(|n| !builtin(&n.name) && snap.members_of(n).next().is_none());
+                let unused =
+                    snap.networks.values().filter(|n| !builtin(&n.name) && snap.members_of(n).next().is_none());
                 unused.map(|n| n.name.clone()).collect()
             }
             Prune::Volumes => {
                 let unused = snap.volumes.values().filter(|v| snap.users_of_volume(&v.name).next().is_none());
                 unused
                     .map(|v| {
-                        let bytes = disk.and_then(|d| d.volume_sizes.get(&v.name)).map_or(String::new(), |b| format!("  {}", size(*b)));
+                        let bytes = disk
+                            .and_then(|d| d.volume_sizes.get(&v.name))
+                            .map_or(String::new(), |b| format!("  {}", size(*b)));
                         format!("{}{bytes}", v.name)
                     })
                     .collect()
@@ -453,8 +541,11 @@ impl App {
             && let Some(container) = self.snap.containers.get(&id)
             && let Loaded::Here(inspection) = &self.detail.inspection
             && tab != Tab::Logs
-            && (inspection.container.state, inspection.container.health, inspection.container.started.map(jiff::Timestamp::as_second))
-                != (container.state, container.health, container.started.map(jiff::Timestamp::as_second))
+            && (
+                inspection.container.state,
+                inspection.container.health,
+                inspection.container.started.map(jiff::Timestamp::as_second),
+            ) != (container.state, container.health, container.started.map(jiff::Timestamp::as_second))
             && container.detail.is_some()
         {
             self.out.push(Effect::Inspect(self.detail.turn, id));
@@ -467,12 +558,18 @@ impl App {
         match target {
             Target::Container(id) => match self.snap.containers.get(id) {
                 Some(c) => match (c.stack(), c.service()) {
-                    (Some(stack), Some(service)) if self.view != View::Containers => format!("{stack} {} {service}", self.settings.symbols.crumb),
+                    (Some(stack), Some(service)) if self.view != View::Containers => {
+                        format!("{stack} {} {service}", self.settings.symbols.crumb)
+                    }
                     _ => c.name.clone(),
                 },
                 None => format!("{} (gone)", crate::text::short_id(id)),
             },
-            Target::Image(id) => self.snap.images.get(id).map_or_else(|| "image (gone)".to_owned(), |i| views::images::name(i).to_owned()),
+            Target::Image(id) => self
+                .snap
+                .images
+                .get(id)
+                .map_or_else(|| "image (gone)".to_owned(), |i| views::images::name(i).to_owned()),
             other => self.name_of(other),
         }
     }
@@ -520,7 +617,8 @@ fn ports(inspection: &Inspection) -> Vec<TextLine> {
         .collect();
     let mut lines = Vec::new();
     if rows.is_empty() {
-        lines.push(TextLine::new(Tone::Muted, "It has no ports: others reach it by its name in a shared network only."));
+        lines
+            .push(TextLine::new(Tone::Muted, "It has no ports: others reach it by its name in a shared network only."));
     } else {
         lines.extend(text::table(&["CONTAINER", "HOST", "REACHED"], &rows));
     }
@@ -529,7 +627,13 @@ fn ports(inspection: &Inspection) -> Vec<TextLine> {
         .container
         .networks
         .iter()
-        .map(|a| vec![(Tone::Plain, a.network.clone()), (Tone::Plain, a.ip.map_or_else(|| "–".to_owned(), |ip| ip.to_string())), (Tone::Muted, a.aliases.join(", "))])
+        .map(|a| {
+            vec![
+                (Tone::Plain, a.network.clone()),
+                (Tone::Plain, a.ip.map_or_else(|| "–".to_owned(), |ip| ip.to_string())),
+                (Tone::Muted, a.aliases.join(", ")),
+            ]
+        })
         .collect();
     if !rows.is_empty() {
         lines.extend(text::table(&["NETWORK", "ADDRESS", "ALSO CALLED"], &rows));

@@ -8,7 +8,10 @@ use tokio::task::JoinSet;
 
 use crate::engine::model::Id;
 use crate::engine::{Engine, EngineError, Result};
-use crate::logs::{Direction, FollowAsk, Held, LogEvent, Mark, Page, Pos, Query, Snapshot, Source, Tail, first_page, follow, newer, older};
+use crate::logs::{
+    Direction, FollowAsk, Held, LogEvent, Mark, Page, Pos, Query, Snapshot, Source, Tail, first_page, follow, newer,
+    older,
+};
 
 /// A container whose log is wanted; whether it has a terminal may not be known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -77,7 +77,15 @@ pub fn settings(config: Config, theme: Option<&str>) -> Result<Settings> {
     let hosts = Endpoint::contexts(&Surroundings::of_process());
     let hosts = hosts.into_iter().map(|(name, e)| (name, e.map_or_else(|e| e.to_string(), |e| e.address.to_string())));
     let symbols = config.symbols();
-    Ok(Settings { keymap, theme, themes, symbols, zone: TimeZone::system(), hosts: hosts.collect(), config: Arc::new(config) })
+    Ok(Settings {
+        keymap,
+        theme,
+        themes,
+        symbols,
+        zone: TimeZone::system(),
+        hosts: hosts.collect(),
+        config: Arc::new(config),
+    })
 }
 
 /// Opens the panel and stays until the person leaves.
@@ -95,7 +103,8 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let (task_events, mut task_inbox) = mpsc::unbounded_channel();
     let runner = Runner::new(host.engine().clone(), task_events);
     let app = App::new(settings, size, Timestamp::now());
-    let mut panel = Panel { app, watch, snapshots: host.snapshots(), host, runner, msgs, logs: LogTask::default(), leave: false };
+    let mut panel =
+        Panel { app, watch, snapshots: host.snapshots(), host, runner, msgs, logs: LogTask::default(), leave: false };
     let mut events = EventStream::new();
     let (mut dirty, mut drawn) = (true, Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now));
     let mut eager = false;
@@ -109,6 +118,9 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
             biased;
             event = events.next() => match event {
                 Some(Ok(event)) => {
+                    // Ctrl-F12: a defect on purpose, to try that the terminal is given back.
+                    #[cfg(debug_assertions)]
+                    fail_on_purpose(&event);
                     if let Some(msg) = message(event) {
                         panel.take(msg, &terminal, &mut screen)?;
                         (dirty, eager) = (true, true);
@@ -153,6 +165,14 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     panel.runner.cancel_all();
     drop(terminal);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Panics at Ctrl-F12 where the environment asks for it.
+#[cfg(debug_assertions)]
+fn fail_on_purpose(event: &crossterm::event::Event) {
+    use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+    let key = Event::Key(KeyEvent::new(KeyCode::F(12), KeyModifiers::CONTROL));
+    assert!(*event != key || std::env::var_os("ONDECK_TEST_PANIC").is_none(), "a defect on purpose");
 }
 
 /// Whoever asks the process to end.
@@ -229,7 +249,9 @@ impl Panel {
                 msg
             }),
             Effect::Logs(order) => self.logs.order(order, &engine),
-            Effect::Inspect(turn, id) => self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) }),
+            Effect::Inspect(turn, id) => {
+                self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) });
+            }
             Effect::InspectOther(turn, target) => self.ask(async move {
                 let raw = match &target {
                     Target::Image(id) => engine.inspect_image(id).await,
@@ -239,8 +261,12 @@ impl Panel {
                 };
                 Msg::Raw(turn, raw.map(Arc::new))
             }),
-            Effect::Layers(turn, id) => self.ask(async move { Msg::Layers(turn, engine.history(&id).await.map(Arc::new)) }),
-            Effect::Processes(turn, id) => self.ask(async move { Msg::Processes(turn, engine.top(&id).await.map(Arc::new)) }),
+            Effect::Layers(turn, id) => {
+                self.ask(async move { Msg::Layers(turn, engine.history(&id).await.map(Arc::new)) });
+            }
+            Effect::Processes(turn, id) => {
+                self.ask(async move { Msg::Processes(turn, engine.top(&id).await.map(Arc::new)) });
+            }
             Effect::Copy(text) => copy(&text)?,
             Effect::WantUsage(ids) => self.host.want_usage(ids),
             Effect::Stats(on) => {
@@ -260,7 +286,8 @@ impl Panel {
             }
             Effect::Terminal(line) => {
                 let env = engine.endpoint().docker_env();
-                let status = terminal.lend(|| std::process::Command::new("sh").arg("-c").arg(&line).envs(env).status())?;
+                let status =
+                    terminal.lend(|| std::process::Command::new("sh").arg("-c").arg(&line).envs(env).status())?;
                 screen.clear()?;
                 let (tone, text) = match status {
                     Ok(status) if status.success() => (Tone::Muted, format!("{line}: done")),
@@ -275,7 +302,8 @@ impl Panel {
 
     /// Goes to another host; the one before stays when that cannot be.
     fn switch(&mut self, name: &str) {
-        let opened = Endpoint::resolve(Some(name), &Surroundings::of_process()).and_then(|e| Host::open(&e, self.watch));
+        let opened =
+            Endpoint::resolve(Some(name), &Surroundings::of_process()).and_then(|e| Host::open(&e, self.watch));
         match opened {
             Ok(host) => {
                 self.logs = LogTask::default();

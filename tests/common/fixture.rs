@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use ondeck::engine::model::{
-    Attachment, Container, Detail, DiskUse, EngineInfo, Event, Health, Image, Mount, Network, Port, Sample, State, Volume,
+    Attachment, Container, Detail, DiskUse, EngineInfo, Event, Health, Image, Mount, Network, Port, Sample, State,
+    Volume,
 };
 use ondeck::fleet::snapshot::{HostLoad, Listing, Listings, Usage};
 use ondeck::fleet::{Link, Snapshot, stacks_of};
@@ -83,7 +84,12 @@ fn usage(cpu: f64, memory: u64) -> Arc<Usage> {
 /// A small shop of which two services have trouble, a stopped blog, and a container of its own.
 pub fn snapshot() -> Snapshot {
     let mut web = container(1, "shop", "web");
-    web.ports = vec![Port { host_ip: Some("0.0.0.0".parse().unwrap()), host: Some(8080), container: 80, protocol: "tcp".into() }];
+    web.ports = vec![Port {
+        host_ip: Some("0.0.0.0".parse().unwrap()),
+        host: Some(8080),
+        container: 80,
+        protocol: "tcp".into(),
+    }];
     web.labels.insert("com.docker.compose.depends_on".into(), "api:service_started:false".into());
     let mut api = container(2, "shop", "api");
     api.health = Health::Unhealthy;
@@ -122,7 +128,14 @@ pub fn snapshot() -> Snapshot {
         .into_iter()
         .map(|c| (c.id.clone(), Arc::new(c)))
         .collect();
-    let figures = [(1, 0.1, 12 << 20), (2, 2.3, 88 << 20), (3, 0.4, 120 << 20), (6, 14.0, 31 << 20), (7, 12.5, 30 << 20), (8, 0.0, 400 << 10)];
+    let figures = [
+        (1, 0.1, 12 << 20),
+        (2, 2.3, 88 << 20),
+        (3, 0.4, 120 << 20),
+        (6, 14.0, 31 << 20),
+        (7, 12.5, 30 << 20),
+        (8, 0.0, 400 << 10),
+    ];
     let images = containers.values().enumerate().map(|(i, c)| Image {
         id: c.image_id.as_str().into(),
         tags: vec![c.image.clone()],
@@ -130,7 +143,12 @@ pub fn snapshot() -> Snapshot {
         size: (30 + 41 * i as u64) << 20,
         ..Image::default()
     });
-    let dangling = Image { id: format!("sha256:{}", id(1099)).into(), created: Some(ago(500_000)), size: 212 << 20, ..Image::default() };
+    let dangling = Image {
+        id: format!("sha256:{}", id(1099)).into(),
+        created: Some(ago(500_000)),
+        size: 212 << 20,
+        ..Image::default()
+    };
     let network = |n, name: &str, internal, subnet: &str, stack: &str| Network {
         id: id(n),
         name: name.into(),
@@ -138,7 +156,11 @@ pub fn snapshot() -> Snapshot {
         scope: "local".into(),
         internal,
         subnets: vec![(subnet.into(), subnet.replace("0/16", "1"))],
-        labels: if stack.is_empty() { BTreeMap::new() } else { BTreeMap::from([("com.docker.compose.project".into(), stack.into())]) },
+        labels: if stack.is_empty() {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([("com.docker.compose.project".into(), stack.into())])
+        },
         ..Network::default()
     };
     let networks = [
@@ -178,7 +200,12 @@ pub fn snapshot() -> Snapshot {
             ..EngineInfo::default()
         })),
         link: Link::Up,
-        listings: Listings { containers: ready.clone(), images: ready.clone(), networks: ready.clone(), volumes: ready },
+        listings: Listings {
+            containers: ready.clone(),
+            images: ready.clone(),
+            networks: ready.clone(),
+            volumes: ready,
+        },
         stacks: Arc::new(stacks_of(containers.values())),
         usage: Arc::new(figures.iter().map(|(n, cpu, memory)| (id(*n), usage(*cpu, *memory))).collect()),
         load: Some(Arc::new(HostLoad {

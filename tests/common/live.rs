@@ -1,8 +1,8 @@
-//! What tests of the live picture share: things on a real engine, an engine to stop, a proxy that
+//! What tests of the live picture share: things on a real engine, and a proxy that
 //! refuses. Everything bears a label of its own and goes away with the value that made it.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,8 +11,8 @@ use ondeck::engine::{Address, Endpoint, Surroundings};
 use ondeck::fleet::{Host, Options, Snapshot};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// The image of all test containers.
-pub const IMAGE: &str = "debian:bookworm-slim";
+use super::docker::IMAGE;
+
 /// The label that says which test made something.
 pub const LABEL: &str = "dev.ondeck.test";
 /// How long a condition may take: a busy machine is no failure.
@@ -142,45 +142,6 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Result<T, String
             Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
         }
     }
-}
-
-/// An engine of a test's own, which it may stop and start.
-pub struct OwnEngine {
-    name: String,
-    /// Its address.
-    pub url: String,
-}
-
-impl OwnEngine {
-    /// Starts it; it knows [`IMAGE`].
-    pub fn up(test: &str) -> Self {
-        let name = format!("{test}-{}", std::process::id());
-        let url = script(&["up", &name, "--with-image"]);
-        Self { name, url }
-    }
-
-    /// Stops it, as `systemctl stop docker` does.
-    pub fn stop(&self) {
-        script(&["stop", &self.name]);
-    }
-
-    /// Starts it again.
-    pub fn start(&self) {
-        script(&["start", &self.name]);
-    }
-}
-
-impl Drop for OwnEngine {
-    fn drop(&mut self) {
-        script(&["down", &self.name]);
-    }
-}
-
-fn script(args: &[&str]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/own-engine.sh");
-    let output = Command::new(path).args(args).stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "own-engine.sh {}: {}", args.join(" "), output.status);
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 /// A proxy before an engine that answers some requests with 403, as socket proxies do.

@@ -1,5 +1,7 @@
 //! What several test files share.
 
+pub mod docker;
 pub mod fixture;
 pub mod live;
+pub mod pty;
 pub mod stage;

@@ -45,7 +45,8 @@ pub fn settings() -> Settings {
     settings.themes = config.themes().iter().map(|t| config.theme_named(&t.name, Depth::True).unwrap()).collect();
     settings.symbols = Symbols::UNICODE;
     settings.zone = TimeZone::UTC;
-    settings.hosts = vec![("default".into(), "unix:///var/run/docker.sock".into()), ("web-01".into(), "ssh://ops@web-01".into())];
+    settings.hosts =
+        vec![("default".into(), "unix:///var/run/docker.sock".into()), ("web-01".into(), "ssh://ops@web-01".into())];
     settings
 }
 
@@ -134,7 +135,10 @@ impl Stage {
                     Target::Image(id) | Target::Network(id) | Target::Volume(id) => id,
                     _ => "".into(),
                 };
-                vec![Msg::Raw(turn, Ok(Arc::new(serde_json::json!({"Id": &*name, "Options": {}, "Labels": {"a": "b"}}))))]
+                vec![Msg::Raw(
+                    turn,
+                    Ok(Arc::new(serde_json::json!({"Id": &*name, "Options": {}, "Labels": {"a": "b"}}))),
+                )]
             }
             Effect::Layers(turn, _) => {
                 let layer = |size, created_by: &str| Layer {
@@ -155,7 +159,9 @@ impl Stage {
             }
             Effect::Processes(turn, _) => {
                 let titles = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"].map(str::to_owned).to_vec();
-                let row = ["root", "4121", "4099", "0", "12:02", "?", "00:00:04", "/usr/bin/api --serve"].map(str::to_owned).to_vec();
+                let row = ["root", "4121", "4099", "0", "12:02", "?", "00:00:04", "/usr/bin/api --serve"]
+                    .map(str::to_owned)
+                    .to_vec();
                 vec![Msg::Processes(turn, Ok(Arc::new((titles, vec![row]))))]
             }
             Effect::Run(job) => {
@@ -178,14 +184,23 @@ impl Stage {
         let Some(container) = self.app.snap.containers.get(id) else { return Inspection::default() };
         let probe = |ago: i64, code, output: &str| {
             let start = fixture::now() - jiff::SignedDuration::from_secs(ago);
-            Probe { start: Some(start), end: Some(start + jiff::SignedDuration::from_millis(31)), exit_code: code, output: output.into() }
+            Probe {
+                start: Some(start),
+                end: Some(start + jiff::SignedDuration::from_millis(31)),
+                exit_code: code,
+                output: output.into(),
+            }
         };
         Inspection {
             container: (**container).clone(),
             env: vec!["PATH=/usr/bin:/bin".into(), "DB_PASSWORD=hunter2".into(), "LOG_LEVEL=info".into()],
             health_test: "curl --fail http://localhost:8000/healthz".into(),
             health_interval: Some(10),
-            probes: vec![probe(30, 0, "ok"), probe(20, 1, "503\ndb: connection refused\x1b[2J"), probe(10, 1, "db: connection refused")],
+            probes: vec![
+                probe(30, 0, "ok"),
+                probe(20, 1, "503\ndb: connection refused\x1b[2J"),
+                probe(10, 1, "db: connection refused"),
+            ],
             raw: serde_json::json!({
                 "Id": id,
                 "Name": format!("/{}", container.name),

@@ -15,10 +15,9 @@ start() {
   if runs "$dir/launched.pid" && answers "$socket"; then return; fi
   mkdir -p "$dir"
   rm -f "$dir/docker.pid" "$socket"
-  # Namespaces of its own, for where the system's containerd is shared.
-  # And a network of its own: an engine without a bridge removes docker0 where it starts, and with that the
-  # network of the host's own containers.
-  start_daemon "$dir/launched.pid" "$dir/dockerd.log" unshare --net dockerd \
+  # A network namespace of its own: an engine told to do without a bridge removes the docker0 it finds,
+  # which is another engine's. Containerd namespaces of its own, for where the system's containerd is shared.
+  start_daemon "$dir/launched.pid" "$dir/dockerd.log" unshare --net -- dockerd \
     --config-file "$dir/daemon.json" --data-root "$dir/data" --exec-root "$dir/exec" \
     --pidfile "$dir/docker.pid" --host "unix://$socket" --bridge none --iptables=false --ip-forward=false \
     --containerd-namespace "ondeck-$name" --containerd-plugins-namespace "ondeck-$name-plugins" \

@@ -18,7 +18,12 @@ pub fn host(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let symbols = &app.settings.symbols;
     let snap = &app.snap;
     frame.render_widget(pane(app, Line::styled(" Host ", theme.title), false), area);
-    let inner = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: area.height.saturating_sub(2) };
+    let inner = Rect {
+        x: area.x + 2,
+        y: area.y + 1,
+        width: area.width.saturating_sub(4),
+        height: area.height.saturating_sub(2),
+    };
     let mut lines: Vec<Line<'_>> = Vec::new();
     let gauge = |share: f64, look| {
         let cells = usize::from(inner.width).saturating_sub(26).min(24);
@@ -42,7 +47,10 @@ pub fn host(app: &App, frame: &mut Frame<'_>, area: Rect) {
     match &snap.disk {
         Some(disk) => {
             let all = disk.layers + disk.volumes + disk.build_cache + disk.containers;
-            let free = disk.images_reclaimable + disk.build_cache_reclaimable + disk.containers_reclaimable + disk.volumes_reclaimable;
+            let free = disk.images_reclaimable
+                + disk.build_cache_reclaimable
+                + disk.containers_reclaimable
+                + disk.volumes_reclaimable;
             lines.push(Line::from(vec![
                 Span::styled("disk    ", theme.muted),
                 Span::styled(format!("{} by Docker", size(all)), theme.text),
@@ -65,9 +73,13 @@ pub fn host(app: &App, frame: &mut Frame<'_>, area: Rect) {
             Span::styled(format!("{} {version}", engine.product), theme.text),
             Span::styled(format!("  API {}  cgroup v{}", engine.api_version, engine.cgroup_version), theme.muted),
         ]));
-        lines.push(Line::from(vec![Span::styled("system  ", theme.muted), Span::styled(format!("{}, {} CPUs", engine.os, engine.cpus), theme.text)]));
+        lines.push(Line::from(vec![
+            Span::styled("system  ", theme.muted),
+            Span::styled(format!("{}, {} CPUs", engine.os, engine.cpus), theme.text),
+        ]));
     }
-    lines.push(Line::from(vec![Span::styled("at      ", theme.muted), Span::styled(snap.address.clone(), theme.muted)]));
+    lines
+        .push(Line::from(vec![Span::styled("at      ", theme.muted), Span::styled(snap.address.clone(), theme.muted)]));
     for (n, line) in lines.into_iter().take(usize::from(inner.height)).enumerate() {
         let spans = cut(line.spans, usize::from(inner.width));
         frame.render_widget(Paragraph::new(Line::from(spans)), Rect { y: inner.y + n as u16, height: 1, ..inner });
@@ -79,10 +91,17 @@ pub fn events(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.settings.theme;
     let title = Line::from(vec![Span::styled(" Lately ", theme.title)]);
     frame.render_widget(pane(app, title, false), area);
-    let inner = Rect { x: area.x + 2, y: area.y + 1, width: area.width.saturating_sub(4), height: area.height.saturating_sub(2) };
+    let inner = Rect {
+        x: area.x + 2,
+        y: area.y + 1,
+        width: area.width.saturating_sub(4),
+        height: area.height.saturating_sub(2),
+    };
     let cx = app.cx();
     // Comings and goings in networks accompany each start and stop; they would drown the rest.
-    let is_noise = |target: &Target| event(&app.snap, target).is_some_and(|e| e.kind == "network" && e.action.ends_with("connect"));
+    let is_noise = |target: &Target| {
+        event(&app.snap, target).is_some_and(|e| e.kind == "network" && e.action.ends_with("connect"))
+    };
     let rows = Activity.rows(&cx);
     let shown: Vec<_> = rows.iter().filter(|r| !is_noise(&r.target)).take(usize::from(inner.height)).collect();
     if shown.is_empty() {

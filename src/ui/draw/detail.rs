@@ -46,7 +46,10 @@ fn gap(app: &App, room: u16) -> u16 {
 }
 
 fn title(app: &App) -> String {
-    if app.detail.tab == Some(Tab::Logs) && app.detail.logs.sources().len() > 1 && !matches!(app.detail.target, Some(crate::ui::view::Target::Stack(_) | crate::ui::view::Target::Service(..))) {
+    if app.detail.tab == Some(Tab::Logs)
+        && app.detail.logs.sources().len() > 1
+        && !matches!(app.detail.target, Some(crate::ui::view::Target::Stack(_) | crate::ui::view::Target::Service(..)))
+    {
         return format!("logs of {}", crate::text::count(app.detail.logs.sources().len(), "container"));
     }
     app.detail.target.as_ref().map_or(String::new(), |t| app.crumb(t))
@@ -103,7 +106,8 @@ fn notes(app: &App) -> Vec<Line<'static>> {
         }
     };
     if typing.is_some() || !query.is_empty() {
-        let mut spans = vec![Span::styled(" / ", theme.key), Span::styled(crate::text::clean(&query).into_owned(), theme.input)];
+        let mut spans =
+            vec![Span::styled(" / ", theme.key), Span::styled(crate::text::clean(&query).into_owned(), theme.input)];
         if typing.is_some() {
             spans.push(Span::styled("▏", theme.accent));
         }
@@ -113,12 +117,15 @@ fn notes(app: &App) -> Vec<Line<'static>> {
         spans.push(Span::raw(" "));
         lines.push(Line::from(spans));
     }
-    let place = match app.detail.tab {
-        Some(Tab::Logs) => app.detail.logs.place_words(app),
-        _ => {
-            let height = usize::from(app.areas().inside.height);
-            let n = app.detail.text.lines.len();
-            if n > height { format!("{}–{} of {n}", app.detail.text.offset + 1, (app.detail.text.offset + height).min(n)) } else { String::new() }
+    let place = if let Some(Tab::Logs) = app.detail.tab {
+        app.detail.logs.place_words(app)
+    } else {
+        let height = usize::from(app.areas().inside.height);
+        let n = app.detail.text.lines.len();
+        if n > height {
+            format!("{}–{} of {n}", app.detail.text.offset + 1, (app.detail.text.offset + height).min(n))
+        } else {
+            String::new()
         }
     };
     if !place.is_empty() {
@@ -134,7 +141,8 @@ fn text(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let pattern = pane.pattern();
     for (n, line) in pane.lines.iter().skip(pane.offset).take(usize::from(area.height)).enumerate() {
         let row = Rect { y: area.y + n as u16, height: 1, ..area };
-        let spans: Vec<Span<'_>> = line.pieces.iter().map(|(tone, text)| Span::styled(text.as_str(), style(theme, *tone))).collect();
+        let spans: Vec<Span<'_>> =
+            line.pieces.iter().map(|(tone, text)| Span::styled(text.as_str(), style(theme, *tone))).collect();
         let spans = match &pattern {
             Some(pattern) => {
                 let here = pane.offset + n == pane.cursor;

@@ -44,7 +44,11 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
 /// What a hint says: `stop` becomes `start` where nothing runs.
 fn word(app: &App, entry: &Entry) -> &'static str {
     if entry.action == Action::StopStart {
-        let up = app.chosen().iter().flat_map(|t| app.containers_of(t)).any(|c| c.state.is_up() || c.state == crate::engine::model::State::Restarting);
+        let up = app
+            .chosen()
+            .iter()
+            .flat_map(|t| app.containers_of(t))
+            .any(|c| c.state.is_up() || c.state == crate::engine::model::State::Restarting);
         return if up { "stop" } else { "start" };
     }
     entry.short
@@ -57,7 +61,9 @@ fn hints(app: &App, room: u16) -> Vec<(u16, String, &'static Entry)> {
     for entry in ACTIONS.iter().filter(|e| e.hint > 0 && scopes.contains(&e.scope)) {
         let Some(chord) = app.settings.keymap.chords(entry.scope, &entry.action).first() else { continue };
         // A more special scope may have taken the key.
-        if app.settings.keymap.lookup(&scopes, *chord) == Some(&entry.action) && !all.iter().any(|(e, _)| e.action == entry.action) {
+        if app.settings.keymap.lookup(&scopes, *chord) == Some(&entry.action)
+            && !all.iter().any(|(e, _)| e.action == entry.action)
+        {
             all.push((entry, chord.label(app.settings.symbols.ascii)));
         }
     }
@@ -84,4 +90,3 @@ pub fn hint_at(app: &App, x: u16) -> Option<Action> {
     }
     hints(app, app.size.width).into_iter().rfind(|(start, _, _)| *start <= x).map(|(_, _, e)| e.action.clone())
 }
-

@@ -21,7 +21,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
     let list = app.list();
     let view = app.view.rows();
     let title = match (app.view, deck::attention(&app.snap).len()) {
-        (View::Deck, 0) if list.rows.is_empty() => Span::styled(" Deck ", theme.title),
+        (View::Deck, 0) if app.snap.containers.is_empty() => Span::styled(" Deck ", theme.title),
         (View::Deck, 0) => Span::styled(" All is well ", theme.success),
         (View::Deck, 1) => Span::styled(" 1 needs attention ", theme.failed),
         (View::Deck, n) => Span::styled(format!(" {n} need attention "), theme.failed),
@@ -36,7 +36,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
         count.push(Span::styled(" stopped hidden", theme.warning));
     }
     let rows_shown = list.rows.len();
-    let of = if list.filter.is_empty() { format!(" {rows_shown} ") } else { format!(" {rows_shown} of {} ", list.total) };
+    let of =
+        if list.filter.is_empty() { format!(" {rows_shown} ") } else { format!(" {rows_shown} of {} ", list.total) };
     count.push(Span::styled(of, theme.muted));
     let mut block = pane(app, title, list_focused(app));
     if app.view != View::Deck {
@@ -55,7 +56,9 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
     }
     let below = list.rows.len().saturating_sub(list.offset + usize::from(rows.height));
     if below > 0 {
-        block = block.title_bottom(Line::styled(format!(" {below} more {} ", symbols.down), theme.muted).alignment(Alignment::Right));
+        block = block.title_bottom(
+            Line::styled(format!(" {below} more {} ", symbols.down), theme.muted).alignment(Alignment::Right),
+        );
     }
     frame.render_widget(block, area);
     let cx = app.cx();
@@ -73,7 +76,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
     let mut heading = vec![Span::raw("  ")];
     for (i, (column, w)) in columns.iter().enumerate() {
         let about = &view.columns()[*column];
-        let sorted = list.sort.filter(|(c, _)| c == column).map(|(_, r)| if r { symbols.descending } else { symbols.ascending });
+        let sorted =
+            list.sort.filter(|(c, _)| c == column).map(|(_, r)| if r { symbols.descending } else { symbols.ascending });
         let text = format!("{}{}", about.title, sorted.unwrap_or(""));
         let look = if sorted.is_some() { theme.accent } else { theme.muted };
         heading.push(Span::styled(aligned(&text, *w, about.right), look));
@@ -96,7 +100,11 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
         };
         let indent = if marked_depth { usize::from(row.depth) * 2 } else { 0 };
         // A branch's sign stands right before its name, a mark at the edge.
-        let mut spans = if marked || row.branch.is_none() { vec![lead, Span::raw(" ".repeat(indent))] } else { vec![Span::raw(" ".repeat(indent)), lead] };
+        let mut spans = if marked || row.branch.is_none() {
+            vec![lead, Span::raw(" ".repeat(indent))]
+        } else {
+            vec![Span::raw(" ".repeat(indent)), lead]
+        };
         for (i, (column, w)) in columns.iter().enumerate() {
             let cell = view.cell(&cx, row, *column);
             let room = if i == 0 { w.saturating_sub(indent as u16) } else { *w };
@@ -108,7 +116,11 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
                     spans.push(Span::styled(aligned(&cell.text, room, right), style(theme, cell.tone)));
                 } else {
                     spans.push(Span::styled(format!("{sign} "), style(theme, cell.tone)));
-                    let look = if cell.tone == crate::ui::view::Tone::Status(crate::fleet::snapshot::Status::Stopped) { theme.stopped } else { theme.text };
+                    let look = if cell.tone == crate::ui::view::Tone::Status(crate::fleet::snapshot::Status::Stopped) {
+                        theme.stopped
+                    } else {
+                        theme.text
+                    };
                     spans.push(Span::styled(aligned(name, room.saturating_sub(width(sign) as u16 + 1), right), look));
                 }
             } else {
@@ -120,7 +132,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
         }
         frame.render_widget(Paragraph::new(Line::from(cut(spans, usize::from(rows.width)))), area);
         if selected {
-            let look = if list_focused(app) || app.typing.is_some() { theme.selection } else { theme.selection_unfocused };
+            let look =
+                if list_focused(app) || app.typing.is_some() { theme.selection } else { theme.selection_unfocused };
             frame.buffer_mut().set_style(area, look);
         }
     }

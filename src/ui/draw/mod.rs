@@ -53,7 +53,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let screen = frame.area();
     frame.buffer_mut().set_style(screen, theme.background);
     if layout::too_small(app) {
-        let text = format!("ondeck needs {}x{}; this terminal has {}x{}", LEAST.0, LEAST.1, app.size.width, app.size.height);
+        let text =
+            format!("ondeck needs {}x{}; this terminal has {}x{}", LEAST.0, LEAST.1, app.size.width, app.size.height);
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }).alignment(Alignment::Center), frame.area());
         return;
     }
@@ -98,7 +99,12 @@ pub fn nothing(app: &App, frame: &mut Frame<'_>, area: Rect, empty: &Empty) {
         Line::styled(empty.advice.clone(), theme.muted),
     ];
     let space = (area.height.saturating_sub(4)) / 3;
-    let inner = Rect { y: area.y + space, height: area.height.saturating_sub(space), x: area.x + 1, width: area.width.saturating_sub(2) };
+    let inner = Rect {
+        y: area.y + space,
+        height: area.height.saturating_sub(space),
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+    };
     frame.render_widget(Paragraph::new(lines).alignment(Alignment::Center).wrap(Wrap { trim: true }), inner);
 }
 
@@ -118,11 +124,16 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
             (Status::Failed, Some(format!("lost {age} ago, trying again ({attempts})")))
         }
     };
-    let name = snap.engine.as_ref().map(|e| e.name.as_str()).filter(|n| !n.is_empty() && snap.host == "default").unwrap_or(&snap.host);
+    // A context has a name that someone gave it; a bare address is best called by what the host calls itself.
+    let unnamed = snap.host == "default" || snap.host.contains('/');
+    let name = snap.engine.as_ref().map(|e| e.name.as_str()).filter(|n| !n.is_empty() && unnamed).unwrap_or(&snap.host);
     left.push(Span::styled(status_sign(symbols, status), style(theme, Tone::Status(status))));
     left.push(Span::styled(format!(" {name}"), theme.header));
     if let Some(engine) = &snap.engine {
-        left.push(Span::styled(format!("  {} {}", engine.product, engine.version.split('+').next().unwrap_or_default()), theme.muted));
+        left.push(Span::styled(
+            format!("  {} {}", engine.product, engine.version.split('+').next().unwrap_or_default()),
+            theme.muted,
+        ));
     }
     if let Some(words) = words {
         left.push(Span::styled(format!("  {words}"), style(theme, Tone::Status(status))));
@@ -145,7 +156,10 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let mut right = Vec::new();
     if app.tasks.running() > 0 {
-        right.push(Span::styled(format!("{} running  ", crate::text::count(app.tasks.running(), "task")), theme.starting));
+        right.push(Span::styled(
+            format!("{} running  ", crate::text::count(app.tasks.running(), "task")),
+            theme.starting,
+        ));
     }
     if snap.access.read_only.is_some() {
         right.push(Span::styled("read-only  ", theme.warning));
@@ -156,7 +170,10 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
         right.push(Span::styled(format!("{course} "), theme.cpu));
         right.push(Span::styled(format!("{:>2.0}%", app.load.cpu), theme.header));
         right.push(Span::styled("  mem ", theme.muted));
-        right.push(Span::styled(format!("{}/{} ", crate::text::size(app.load.memory), crate::text::size(load.memory_total)), theme.header));
+        right.push(Span::styled(
+            format!("{}/{} ", crate::text::size(app.load.memory), crate::text::size(load.memory_total)),
+            theme.header,
+        ));
     }
     let sum = |spans: &[Span<'_>]| spans.iter().map(|s| width(&s.content)).sum::<usize>();
     // The host and its troubles are worth more than its load: what does not fit beside them goes.
@@ -165,7 +182,10 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let room = sum(&right) as u16;
     frame.render_widget(Paragraph::new(Line::from(left)), Rect { width: area.width.saturating_sub(room), ..area });
-    frame.render_widget(Paragraph::new(Line::from(right)).alignment(Alignment::Right), area.intersection(Rect { x: area.right().saturating_sub(room), width: room, ..area }));
+    frame.render_widget(
+        Paragraph::new(Line::from(right)).alignment(Alignment::Right),
+        area.intersection(Rect { x: area.right().saturating_sub(room), width: room, ..area }),
+    );
 }
 
 /// The tabs of the views.
@@ -178,13 +198,16 @@ fn tab_line(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let (digit, title) = view.tab();
         let active = view == app.view;
         let look = if active { theme.tab_active } else { theme.tab_inactive };
-        let line = Line::from(vec![Span::styled(digit.to_string(), if active { look } else { theme.key }), Span::styled(format!(" {title}"), look)]);
+        let line = Line::from(vec![
+            Span::styled(digit.to_string(), if active { look } else { theme.key }),
+            Span::styled(format!(" {title}"), look),
+        ]);
         frame.render_widget(Paragraph::new(line), Rect { x: area.x + x, width: w, ..area });
     }
 }
 
 /// Spans cut to `room` cells.
-pub fn cut<'a>(spans: Vec<Span<'a>>, room: usize) -> Vec<Span<'a>> {
+pub fn cut(spans: Vec<Span<'_>>, room: usize) -> Vec<Span<'_>> {
     let mut left = room;
     let mut out = Vec::new();
     for span in spans {

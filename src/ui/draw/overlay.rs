@@ -46,7 +46,10 @@ fn input(app: &App, frame: &mut Frame<'_>, area: Rect, input: &Input, lead: &str
     let room = usize::from(area.width).saturating_sub(width(lead) + 1);
     let scroll = input.visual_scroll(room);
     let text: String = input.value().chars().skip(scroll).collect();
-    let line = Line::from(vec![Span::styled(lead.to_owned(), theme.key), Span::styled(fit(&text, room).into_owned(), theme.input)]);
+    let line = Line::from(vec![
+        Span::styled(lead.to_owned(), theme.key),
+        Span::styled(fit(&text, room).into_owned(), theme.input),
+    ]);
     frame.render_widget(Paragraph::new(line), Rect { height: 1, ..area });
     let x = area.x + width(lead) as u16 + (input.visual_cursor().max(scroll) - scroll) as u16;
     frame.set_cursor_position((x.min(area.right().saturating_sub(1)), area.y));
@@ -74,7 +77,10 @@ fn choose(app: &App, choose: &Choose, frame: &mut Frame<'_>) {
         let room = usize::from(row.width).saturating_sub(widest + 3 + note);
         let about = fit(about, room);
         let spans = vec![
-            Span::styled(format!("{:widest$}  ", fit(&choice.name, widest)), if dim { theme.muted } else { theme.text }),
+            Span::styled(
+                format!("{:widest$}  ", fit(&choice.name, widest)),
+                if dim { theme.muted } else { theme.text },
+            ),
             Span::styled(format!("{about}{}", " ".repeat(room.saturating_sub(width(&about)) + 1)), theme.muted),
             Span::styled(choice.note.clone(), theme.key),
         ];
@@ -92,14 +98,21 @@ fn confirm(app: &App, confirm: &Confirm, frame: &mut Frame<'_>) {
     let room = usize::from(w.saturating_sub(4)).max(1);
     let height: usize = confirm.lines.iter().map(|l| width(l).div_ceil(room).max(1)).sum();
     let inner = window(app, frame, &confirm.title, w, height as u16 + 4);
-    let mut lines: Vec<Line<'_>> = confirm.lines.iter().map(|l| Line::styled(crate::text::clean(l).into_owned(), theme.text)).collect();
+    let mut lines: Vec<Line<'_>> =
+        confirm.lines.iter().map(|l| Line::styled(crate::text::clean(l).into_owned(), theme.text)).collect();
     if let Some(last) = lines.last_mut() {
         last.style = theme.warning;
     }
     let text = Rect { height: inner.height.saturating_sub(2), ..inner };
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), text);
-    let button = |words: &'static str, on: bool, look| Span::styled(words, if on { theme.selection.patch(look) } else { theme.muted });
-    let line = Line::from(vec![button("  no (n)  ", !confirm.yes, theme.text), Span::raw("   "), button("  yes (y)  ", confirm.yes, theme.error)]);
+    let button = |words: &'static str, on: bool, look| {
+        Span::styled(words, if on { theme.selection.patch(look) } else { theme.muted })
+    };
+    let line = Line::from(vec![
+        button("  no (n)  ", !confirm.yes, theme.text),
+        Span::raw("   "),
+        button("  yes (y)  ", confirm.yes, theme.error),
+    ]);
     let row = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
     frame.render_widget(Paragraph::new(line).alignment(Alignment::Center), row);
 }
@@ -132,13 +145,17 @@ fn help(app: &App, top: usize, frame: &mut Frame<'_>) {
         lines.push(Line::styled(if *scope == Scope::List { "This list" } else { scope.title() }, theme.title));
         for entry in rows {
             let ascii = app.settings.symbols.ascii;
-            let keys: Vec<String> = app.settings.keymap.chords(entry.scope, &entry.action).iter().map(|c| c.label(ascii)).collect();
+            let keys: Vec<String> =
+                app.settings.keymap.chords(entry.scope, &entry.action).iter().map(|c| c.label(ascii)).collect();
             if keys.is_empty() {
                 continue;
             }
             let keys = keys.join(" ");
             let space = " ".repeat(18_usize.saturating_sub(width(&keys)));
-            lines.push(Line::from(vec![Span::styled(format!("  {keys}{space} "), theme.key), Span::styled(entry.about, theme.text)]));
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {keys}{space} "), theme.key),
+                Span::styled(entry.about, theme.text),
+            ]));
         }
     }
     for (index, command) in app.settings.config.commands.iter().enumerate() {
@@ -147,16 +164,23 @@ fn help(app: &App, top: usize, frame: &mut Frame<'_>) {
             lines.push(Line::styled("Your own commands", theme.title));
         }
         let key = command.key.map_or_else(|| ":".to_owned(), |k| k.to_string());
-        lines.push(Line::from(vec![Span::styled(format!("  {key:18} "), theme.key), Span::styled(command.name.clone(), theme.text)]));
+        lines.push(Line::from(vec![
+            Span::styled(format!("  {key:18} "), theme.key),
+            Span::styled(command.name.clone(), theme.text),
+        ]));
     }
     lines.push(Line::default());
-    lines.push(Line::styled("The mouse selects, opens, scrolls and drags the split; Shift leaves it to the terminal.", theme.muted));
+    lines.push(Line::styled(
+        "The mouse selects, opens, scrolls and drags the split; Shift leaves it to the terminal.",
+        theme.muted,
+    ));
     let inner = window(app, frame, "Help", 84, lines.len() as u16 + 2);
     let most = lines.len().saturating_sub(usize::from(inner.height));
     let top = top.min(most);
     frame.render_widget(Paragraph::new(lines).scroll((top as u16, 0)), inner);
     if most > 0 {
-        let words = format!(" {} {} ", if top < most { "↓ more" } else { "end" }, if top < most { "below" } else { "" });
+        let words =
+            format!(" {} {} ", if top < most { "↓ more" } else { "end" }, if top < most { "below" } else { "" });
         let area = Rect { x: inner.x, y: inner.bottom(), width: inner.width, height: 1 };
         frame.render_widget(Paragraph::new(Line::styled(words, theme.muted)).alignment(Alignment::Right), area);
     }

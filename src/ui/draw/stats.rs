@@ -55,25 +55,43 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let share = sum(|s| s.memory) as f64 * 100.0 / limit.max(1) as f64;
     let parts = [
         Part {
-            title: vec![("CPU ".into(), theme.muted), (super::super::views::percent(usages.iter().map(|u| u.cpu).sum()), theme.text), (format!("  {}", crate::text::count(sum(|s| s.pids) as usize, "process")), theme.muted)],
+            title: vec![
+                ("CPU ".into(), theme.muted),
+                (super::super::views::percent(usages.iter().map(|u| u.cpu).sum()), theme.text),
+                (format!("  {}", crate::text::count(sum(|s| s.pids) as usize, "process")), theme.muted),
+            ],
             curves: vec![(&curves.cpu, theme.cpu)],
             top: curves.cpu.iter().copied().fold(10.0, f64::max),
             label: |v| format!("{v:.0}%"),
         },
         Part {
-            title: vec![("Memory ".into(), theme.muted), (size(sum(|s| s.memory)), theme.text), (format!("  {share:.1}% of {}", size(limit)), theme.muted)],
+            title: vec![
+                ("Memory ".into(), theme.muted),
+                (size(sum(|s| s.memory)), theme.text),
+                (format!("  {share:.1}% of {}", size(limit)), theme.muted),
+            ],
             curves: vec![(&curves.memory, theme.memory)],
             top: curves.memory.iter().copied().fold(1_048_576.0, f64::max) * 1.2,
             label: |v| size(v as u64),
         },
         Part {
-            title: vec![("Network ".into(), theme.muted), (format!("in {}", rate(last(&curves.rx))), theme.rx), (format!("  out {}", rate(last(&curves.tx))), theme.tx), (format!("  {} / {} in all", size(sum(|s| s.net_rx)), size(sum(|s| s.net_tx))), theme.muted)],
+            title: vec![
+                ("Network ".into(), theme.muted),
+                (format!("in {}", rate(last(&curves.rx))), theme.rx),
+                (format!("  out {}", rate(last(&curves.tx))), theme.tx),
+                (format!("  {} / {} in all", size(sum(|s| s.net_rx)), size(sum(|s| s.net_tx))), theme.muted),
+            ],
             curves: vec![(&curves.rx, theme.rx), (&curves.tx, theme.tx)],
             top: curves.rx.iter().chain(&curves.tx).copied().fold(1024.0, f64::max),
             label: |v| size(v as u64),
         },
         Part {
-            title: vec![("Block I/O ".into(), theme.muted), (format!("read {}", rate(last(&curves.read))), theme.disk_read), (format!("  write {}", rate(last(&curves.write))), theme.disk_write), (format!("  {} / {} in all", size(sum(|s| s.block_read)), size(sum(|s| s.block_write))), theme.muted)],
+            title: vec![
+                ("Block I/O ".into(), theme.muted),
+                (format!("read {}", rate(last(&curves.read))), theme.disk_read),
+                (format!("  write {}", rate(last(&curves.write))), theme.disk_write),
+                (format!("  {} / {} in all", size(sum(|s| s.block_read)), size(sum(|s| s.block_write))), theme.muted),
+            ],
             curves: vec![(&curves.read, theme.disk_read), (&curves.write, theme.disk_write)],
             top: curves.read.iter().chain(&curves.write).copied().fold(1024.0, f64::max),
             label: |v| size(v as u64),
@@ -115,7 +133,10 @@ impl Part<'_> {
             })
             .collect();
         let marker = if app.settings.symbols.ascii { Marker::Dot } else { Marker::Braille };
-        let sets = points.iter().map(|(p, look)| Dataset::default().marker(marker).graph_type(GraphType::Line).style(*look).data(p)).collect();
+        let sets = points
+            .iter()
+            .map(|(p, look)| Dataset::default().marker(marker).graph_type(GraphType::Line).style(*look).data(p))
+            .collect();
         let labels = [Line::from((self.label)(0.0)), Line::from((self.label)(self.top))];
         let chart = Chart::new(sets)
             .style(theme.background)
@@ -144,10 +165,6 @@ fn add_up(usages: &[Arc<Usage>]) -> Curves {
         }
         *pick(&mut curves) = sum;
     };
-    fn per_second(a: &Sample, b: &Sample, value: fn(&Sample) -> u64) -> f64 {
-        let wall = (b.time.as_nanosecond() - a.time.as_nanosecond()) as f64 / 1e9;
-        if wall > 0.0 { value(b).saturating_sub(value(a)) as f64 / wall } else { 0.0 }
-    }
     add(|c| &mut c.cpu, &|a, b| per_second(a, b, |s| s.cpu_ns) / 1e7, true);
     add(|c| &mut c.memory, &|_, b| b.memory as f64, false);
     add(|c| &mut c.rx, &|a, b| per_second(a, b, |s| s.net_rx), true);
@@ -155,4 +172,10 @@ fn add_up(usages: &[Arc<Usage>]) -> Curves {
     add(|c| &mut c.read, &|a, b| per_second(a, b, |s| s.block_read), true);
     add(|c| &mut c.write, &|a, b| per_second(a, b, |s| s.block_write), true);
     curves
+}
+
+/// How fast a counter ran between two readings.
+fn per_second(a: &Sample, b: &Sample, value: fn(&Sample) -> u64) -> f64 {
+    let wall = (b.time.as_nanosecond() - a.time.as_nanosecond()) as f64 / 1e9;
+    if wall > 0.0 { value(b).saturating_sub(value(a)) as f64 / wall } else { 0.0 }
 }

@@ -16,8 +16,8 @@ use crate::config::Logs;
 use crate::engine::model::Container;
 use crate::engine::{EngineError, ErrorKind};
 use crate::logs::{
-    Colour, Direction, FollowAsk, Held, Line, LogBuffer, LogEvent, Mark, Page, Piece, Pos, Query, Severity, Source, pieces, plain,
-    pretty, severity, wrap,
+    Colour, Direction, FollowAsk, Held, Line, LogBuffer, LogEvent, Mark, Page, Piece, Pos, Query, Severity, Source,
+    pieces, plain, pretty, severity, wrap,
 };
 use crate::ui::action::Action;
 use crate::ui::app::{App, Effect};
@@ -193,7 +193,7 @@ impl LogPane {
 
 impl App {
     /// Opens the logs of `containers`, unless they are open already.
-    pub(in crate::ui) fn open_logs(&mut self, containers: Vec<Arc<Container>>) {
+    pub(in crate::ui) fn open_logs(&mut self, containers: &[Arc<Container>]) {
         let several = containers.len() > 1;
         let name = |c: &Container| -> Arc<str> {
             // Within one stack the services' names tell enough.
@@ -204,8 +204,10 @@ impl App {
                 _ => c.name.as_str().into(),
             }
         };
-        let wanted: Vec<Wanted> =
-            containers.iter().map(|c| Wanted { id: c.id.clone(), name: name(c), tty: c.detail.as_ref().map(|d| d.tty) }).collect();
+        let wanted: Vec<Wanted> = containers
+            .iter()
+            .map(|c| Wanted { id: c.id.clone(), name: name(c), tty: c.detail.as_ref().map(|d| d.tty) })
+            .collect();
         let pane = &mut self.detail.logs;
         if pane.is_open_for(&wanted) {
             return;
@@ -217,7 +219,8 @@ impl App {
         pane.buffer.clear();
         pane.hits.clear();
         pane.filtered = pane.buffer.end();
-        (pane.hit, pane.missed, pane.loading, pane.error, pane.backlog, pane.filtering) = (None, false, None, None, false, false);
+        (pane.hit, pane.missed, pane.loading, pane.error, pane.backlog, pane.filtering) =
+            (None, false, None, None, false, false);
         pane.follow = true;
         if wanted.is_empty() {
             self.out.push(Effect::Logs(LogOrder::Close));
@@ -257,7 +260,10 @@ impl App {
             LogAnswer::Event(_, LogEvent::BacklogDone) => {
                 pane.backlog = true;
                 // A short log is whole when fewer lines came than were asked for.
-                if pane.ask.tail.is_some_and(|t| (pane.buffer.len() as u64) < t) && pane.ask.since.is_none() && pane.buffer.dropped_oldest() == 0 {
+                if pane.ask.tail.is_some_and(|t| (pane.buffer.len() as u64) < t)
+                    && pane.ask.since.is_none()
+                    && pane.buffer.dropped_oldest() == 0
+                {
                     pane.buffer.mark_head();
                 }
             }
@@ -334,7 +340,8 @@ impl App {
     pub(in crate::ui) fn reopen_logs(&mut self) {
         let pane = &mut self.detail.logs;
         for (n, ended) in pane.ended.iter_mut().enumerate() {
-            let runs = pane.wanted.get(n).and_then(|w| self.snap.containers.get(&w.id)).is_some_and(|c| c.state.is_up());
+            let runs =
+                pane.wanted.get(n).and_then(|w| self.snap.containers.get(&w.id)).is_some_and(|c| c.state.is_up());
             if *ended && runs && pane.buffer.at_tail() {
                 *ended = false;
                 self.out.push(Effect::Logs(LogOrder::Resume(n as u16, None)));
@@ -346,7 +353,7 @@ impl App {
         {
             let containers = self.containers_of(&target);
             if !containers.is_empty() && !self.detail.logs.wanted.is_empty() {
-                self.open_logs(containers);
+                self.open_logs(&containers);
             }
         }
     }
@@ -361,7 +368,8 @@ impl App {
         let from = pane.bottom();
         let newest = pane.step(Pos(pane.buffer.end().0), i64::MAX / 4);
         // At least a screen stays full where lines do not wrap.
-        let least = if pane.wrap || pane.pretty { pane.buffer.first() } else { pane.step(pane.buffer.first(), height - 1) };
+        let least =
+            if pane.wrap || pane.pretty { pane.buffer.first() } else { pane.step(pane.buffer.first(), height - 1) };
         let to = pane.step(from, by as i64).max(least.min(newest));
         pane.last = to;
         pane.follow = by > 0 && to >= newest && pane.buffer.at_tail();
@@ -411,8 +419,8 @@ impl App {
     /// Reads the newest lines afresh.
     fn open_again(&mut self) {
         let wanted = std::mem::take(&mut self.detail.logs.wanted);
-        let containers = wanted.iter().filter_map(|w| self.snap.containers.get(&w.id)).cloned().collect();
-        self.open_logs(containers);
+        let containers: Vec<_> = wanted.iter().filter_map(|w| self.snap.containers.get(&w.id)).cloned().collect();
+        self.open_logs(&containers);
     }
 
     /// Toggles of the log pane.
@@ -504,7 +512,11 @@ impl App {
                 }
             }
             None => {
-                let words = if direction == Direction::Forward { "no match further down; N looks up" } else { "no match further up; n looks down" };
+                let words = if direction == Direction::Forward {
+                    "no match further down; N looks up"
+                } else {
+                    "no match further up; n looks down"
+                };
                 self.tell(Tone::Muted, words);
             }
         }
@@ -554,10 +566,14 @@ impl App {
                 return Ok(time);
             }
             let period: crate::config::Period = text.parse().map_err(|e| format!("{e}"))?;
-            self.now.checked_sub(jiff::SignedDuration::try_from(period.0).unwrap_or_default()).map_err(|e| e.to_string())
+            self.now
+                .checked_sub(jiff::SignedDuration::try_from(period.0).unwrap_or_default())
+                .map_err(|e| e.to_string())
         };
         match text.split_once("..") {
-            Some((from, to)) => Ok(FollowAsk { tail: None, since: Some(ago(from.trim())?), until: Some(ago(to.trim())?) }),
+            Some((from, to)) => {
+                Ok(FollowAsk { tail: None, since: Some(ago(from.trim())?), until: Some(ago(to.trim())?) })
+            }
             None => Ok(FollowAsk { tail: None, since: Some(ago(text)?), until: None }),
         }
     }
@@ -620,8 +636,15 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         }
     }
     rows.truncate(height);
-    // Lines begin at the top while there are few; else the newest stands at the bottom.
+    // Lines begin at the top while there are few; else the last stands at the bottom.
     rows.reverse();
+    let mut below = pane.bottom();
+    while rows.len() < height {
+        let next = pane.step(below, 1);
+        let Some(line) = pane.buffer.line(next).filter(|_| next > below) else { break };
+        rows.extend(line_rows(app, &line, usize::from(area.width), names, pane.hit == Some(next)));
+        below = next;
+    }
     frame.render_widget(Paragraph::new(rows), area);
     if let Some(error) = &pane.error {
         let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
@@ -635,7 +658,10 @@ fn empty(app: &App) -> Empty {
         return Empty::new(error.message.clone(), error.hint.clone());
     }
     if pane.only {
-        return Empty::new(format!("No line matches `{}`", crate::text::clean(pane.query())), "& shows all lines again, / searches for something else.");
+        return Empty::new(
+            format!("No line matches `{}`", crate::text::clean(pane.query())),
+            "& shows all lines again, / searches for something else.",
+        );
     }
     if pane.wanted.is_empty() {
         return Empty::new("No container, so no log", "It may have been removed.");
@@ -647,7 +673,11 @@ fn empty(app: &App) -> Empty {
     if !pane.since.is_empty() {
         return Empty::new(format!("Nothing was written since {}", pane.since), "@ chooses another span, or none.");
     }
-    if up { Empty::new("Nothing was written yet", "New lines show here at once.") } else { Empty::new("It wrote nothing", "It does not run; s starts it.") }
+    if up {
+        Empty::new("Nothing was written yet", "New lines show here at once.")
+    } else {
+        Empty::new("It wrote nothing", "It does not run; s starts it.")
+    }
 }
 
 /// One line of a log in rows of the screen.
@@ -665,7 +695,10 @@ fn line_rows<'a>(app: &App, line: &Line<'a>, width: usize, names: usize, current
     if let Some(time) = line.time() {
         match pane.times {
             Times::None => {}
-            Times::Clock => head.push(Span::styled(time.to_zoned(app.settings.zone.clone()).strftime("%H:%M:%S ").to_string(), time_style)),
+            Times::Clock => head.push(Span::styled(
+                time.to_zoned(app.settings.zone.clone()).strftime("%H:%M:%S ").to_string(),
+                time_style,
+            )),
             Times::Full => head.push(Span::styled(format!("{time:.3} "), time_style)),
         }
     }

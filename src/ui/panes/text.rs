@@ -117,7 +117,8 @@ impl TextPane {
         let Some(pattern) = self.pattern() else { return false };
         let n = self.lines.len();
         let here = if self.has_cursor { self.cursor } else { self.cursor.clamp(self.offset, self.offset + height) };
-        let hit = (usize::from(!include_here)..=n).map(|i| if forward { (here + i) % n.max(1) } else { (here + 2 * n - i) % n.max(1) });
+        let hit = (usize::from(!include_here)..=n)
+            .map(|i| if forward { (here + i) % n.max(1) } else { (here + 2 * n - i) % n.max(1) });
         let hit = hit.take(n + 1).find(|i| self.lines.get(*i).is_some_and(|l| pattern.is_match(&l.text())));
         if let Some(i) = hit {
             self.cursor = i;
@@ -291,10 +292,21 @@ mod tests {
         });
         let secret = |name: &str| name.contains("PASSWORD") || name == "Token";
         let lines = tree(&value, &BTreeSet::new(), &secret);
-        assert_eq!(shown(&lines), [
-            "Name: /web·[31m", "Env: ", "  - A=1", "  - DB_PASSWORD=••••••••", "Token: ••••••••", "Empty: {}", "N: ",
-            "  - 1", "  - ", "    x: null",
-        ]);
+        assert_eq!(
+            shown(&lines),
+            [
+                "Name: /web·[31m",
+                "Env: ",
+                "  - A=1",
+                "  - DB_PASSWORD=••••••••",
+                "Token: ••••••••",
+                "Empty: {}",
+                "N: ",
+                "  - 1",
+                "  - ",
+                "    x: null",
+            ]
+        );
         let all = branches(&value);
         assert_eq!(all.iter().collect::<Vec<_>>(), ["/Env", "/N", "/N/1"]);
         assert_eq!(shown(&tree(&value, &all, &secret))[1], "Env: … 2 entries");

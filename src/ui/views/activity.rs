@@ -70,7 +70,9 @@ impl Rows for Activity {
     }
 
     fn rows(&self, cx: &Cx<'_>) -> Vec<Row> {
-        let tasks = cx.tasks.iter().map(|t| (t.started.as_nanosecond(), Target::Task(t.id)));
+        // A task stands above the events that it caused, one that still runs above everything.
+        let tasks =
+            cx.tasks.iter().map(|t| (t.ended.map_or(i128::MAX, jiff::Timestamp::as_nanosecond), Target::Task(t.id)));
         let mut all: Vec<(i128, Target)> = tasks.collect();
         let (mut last, mut nth) = (0, 0);
         for event in cx.snap.events.iter() {
@@ -100,7 +102,9 @@ impl Rows for Activity {
     fn key(&self, cx: &Cx<'_>, row: &Row, column: usize) -> SortKey {
         match (column, &row.target) {
             (3, Target::Event(time, _)) => SortKey::Number(-(*time as f64)),
-            (3, Target::Task(id)) => SortKey::Number(cx.tasks.get(*id).map_or(0.0, |t| -(t.started.as_nanosecond() as f64))),
+            (3, Target::Task(id)) => {
+                SortKey::Number(cx.tasks.get(*id).map_or(0.0, |t| -(t.started.as_nanosecond() as f64)))
+            }
             _ => SortKey::Text(self.cell(cx, row, column).text.to_lowercase()),
         }
     }
@@ -135,7 +139,9 @@ pub fn happened(snap: &Snapshot, event: &Event) -> Cell {
             let name = snap.containers.get(id).map_or(crate::text::short_id(id), |c| &c.name);
             format!(" {name}")
         }
-        ("rename", _) => event.attributes.get("oldName").map_or(String::new(), |o| format!(" (was {})", o.trim_start_matches('/'))),
+        ("rename", _) => {
+            event.attributes.get("oldName").map_or(String::new(), |o| format!(" (was {})", o.trim_start_matches('/')))
+        }
         _ => String::new(),
     };
     Cell::toned(format!("{}{more}", event.action.replace("health_status: ", "")), tone)

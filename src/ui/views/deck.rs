@@ -59,6 +59,15 @@ impl Rows for Deck {
         match &cx.snap.link {
             Link::Connecting => Empty::new("Connecting…", cx.snap.address.clone()),
             Link::Down { error, .. } => Empty::new(error.message.clone(), error.hint.clone()),
+            _ if !cx.snap.containers.is_empty() => {
+                let up = cx.snap.containers.values().filter(|c| c.state.is_up()).count();
+                let down = cx.snap.containers.len() - up;
+                let stopped = if down > 0 { format!(", {down} stopped in order") } else { String::new() };
+                Empty::new(
+                    format!("{}{stopped}", crate::text::count(up, "container") + " up"),
+                    "Nothing needs you. 3 shows them all.",
+                )
+            }
             _ => super::missing(
                 &cx.snap.listings.containers,
                 "containers",

@@ -9,8 +9,8 @@ pub mod stacks;
 pub mod volumes;
 
 use crate::engine::model::{Container, Port};
-use crate::fleet::snapshot::Status;
 use crate::fleet::Listing;
+use crate::fleet::snapshot::Status;
 
 use super::view::{Cell, Cx, Empty, Tone, status_sign};
 
@@ -57,7 +57,9 @@ pub(super) fn condition(cx: &Cx<'_>, c: &Container) -> Cell {
     match (c.reason(), age) {
         (None, Some(age)) => Cell::muted(format!("up {age}")),
         (None, None) => Cell::muted("up"),
-        (Some(reason), Some(age)) if !c.state.is_up() => Cell::toned(format!("{reason}, {age} ago"), Tone::Status(status)),
+        (Some(reason), Some(age)) if !c.state.is_up() => {
+            Cell::toned(format!("{reason}, {age} ago"), Tone::Status(status))
+        }
         (Some(reason), _) => Cell::toned(reason, Tone::Status(status)),
     }
 }

@@ -159,7 +159,8 @@ fn up<'a>(containers: impl Iterator<Item = &'a crate::engine::model::Container>)
 fn summary(cx: &Cx<'_>, stack: &Stack) -> Cell {
     let status = stack.status();
     if matches!(status, Status::Failed | Status::Unhealthy) {
-        let bad: Vec<_> = stack.services.iter().filter(|s| s.status() >= Status::Unhealthy).map(|s| s.name.as_str()).collect();
+        let bad: Vec<_> =
+            stack.services.iter().filter(|s| s.status() >= Status::Unhealthy).map(|s| s.name.as_str()).collect();
         let word = if status == Status::Failed { "failing" } else { "unhealthy" };
         return Cell::toned(format!("{} {word}", bad.join(", ")), Tone::Status(status));
     }

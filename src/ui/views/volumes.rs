@@ -72,6 +72,10 @@ impl Rows for Volumes {
     }
 
     fn empty(&self, cx: &Cx<'_>) -> Empty {
-        missing(&cx.snap.listings.volumes, "volumes", "`docker volume create NAME` makes one; compose makes those its file names.")
+        missing(
+            &cx.snap.listings.volumes,
+            "volumes",
+            "`docker volume create NAME` makes one; compose makes those its file names.",
+        )
     }
 }
