@@ -328,6 +328,8 @@ fn listed(raw: RawContainer, now: Timestamp) -> Container {
     let mut ports: Vec<Port> = raw
         .ports
         .into_iter()
+        // As with addresses: some listings keep what a container published when it ran.
+        .filter(|_| up)
         .map(|p| Port {
             host_ip: address(&p.ip),
             host: (p.public_port > 0).then_some(p.public_port),
@@ -447,7 +449,7 @@ fn inspected(raw: RawInspection, whole: Value) -> Inspection {
         _ => Health::None,
     };
     let mut ports = Vec::new();
-    for (key, bindings) in &raw.network_settings.ports {
+    for (key, bindings) in raw.network_settings.ports.iter().filter(|_| up) {
         let (number, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
         let Ok(container) = number.parse() else { continue };
         let protocol = clean(protocol);

@@ -2,5 +2,6 @@
 
 pub mod docker;
 pub mod fixture;
+pub mod live;
 pub mod pty;
 pub mod stage;
