@@ -124,7 +124,8 @@ fn esc_goes_one_step_back_and_never_leaves() {
 fn leaving_asks_while_a_task_runs() {
     let mut stage = Stage::new(120, 36);
     let at = Timestamp::UNIX_EPOCH;
-    let started = TaskEvent::Started { id: TaskId(1), title: "pull shop".into(), command: "docker compose pull".into(), at };
+    let started =
+        TaskEvent::Started { id: TaskId(1), title: "pull shop".into(), command: "docker compose pull".into(), at };
     stage.send(Msg::Task(started));
     stage.press(&["q"]);
     assert!(stage.text().contains("Leave while a task is running?") && !stage.left);
@@ -163,7 +164,9 @@ fn a_lost_engine_leaves_what_was_known_on_screen() {
     assert!(text.contains("lost 0s ago, trying again (3)") && text.contains("shop-db-1"), "{text}");
     stage.send(Msg::Snapshot(Arc::new(fixture::snapshot())));
     assert!(stage.text().contains("web-01 is back"));
-    assert!(matches!(&stage.app.list().selected().unwrap().target, Target::Container(id) if stage.app.snap.containers[id].name == "shop-db-1"));
+    assert!(
+        matches!(&stage.app.list().selected().unwrap().target, Target::Container(id) if stage.app.snap.containers[id].name == "shop-db-1")
+    );
 }
 
 #[test]
