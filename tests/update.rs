@@ -302,3 +302,22 @@ fn too_small_a_terminal_is_told() {
     stage.press(&["3", "enter", "?", "esc", ":", "x", "esc"]);
     stage.send(Msg::Resize(ratatui::layout::Size { width: 80, height: 24 }));
 }
+
+#[test]
+fn until_the_cursor_is_moved_the_worst_thing_is_selected() {
+    let mut snapshot = fixture::snapshot();
+    let bad: Vec<_> = snapshot.containers.values().filter(|c| c.name != "shop-web-1").map(|c| c.id.clone()).collect();
+    for id in bad {
+        snapshot.containers.remove(&id);
+    }
+    snapshot.stacks = Arc::new(ondeck::fleet::stacks_of(snapshot.containers.values()));
+    let mut stage = Stage::with(120, 36, snapshot, settings());
+    assert!(stage.text().contains("All is well"));
+    stage.send(Msg::Snapshot(Arc::new(fixture::snapshot())));
+    assert_eq!(stage.app.name_of(&stage.app.here().unwrap()), "blog-post-1");
+    stage.press(&["down"]);
+    let mut fewer = fixture::snapshot();
+    fewer.containers.retain(|_, c| c.name != "blog-post-1");
+    stage.send(Msg::Snapshot(Arc::new(fewer)));
+    assert_eq!(stage.app.name_of(&stage.app.here().unwrap()), "shop-mailer-1");
+}

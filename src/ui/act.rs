@@ -295,6 +295,7 @@ impl App {
             return;
         }
         self.focus = Focus::Detail;
+        self.list_mut().touched = true;
         if self.detail.target.is_none()
             || self.view != View::Deck && self.list().selected().map(|r| &r.target) != self.detail.target.as_ref()
         {

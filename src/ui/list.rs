@@ -23,6 +23,9 @@ pub struct ListState {
     pub cursor: usize,
     /// What the cursor is on; it stays there when rows come and go.
     pub on: Option<Target>,
+    /// Whether the person put the cursor where it is. Until then it stays on the first row, so that what
+    /// turns up above it is selected.
+    pub touched: bool,
     /// First row on screen.
     pub offset: usize,
     /// The filter's text.
@@ -56,12 +59,18 @@ impl ListState {
             self.marked.retain(|t| filtering || there.contains(t));
         }
         // The thing may be gone: then its neighbour is selected.
-        let place = self.on.as_ref().and_then(|on| self.rows.iter().position(|r| r.target == *on));
-        self.select(place.unwrap_or(self.cursor));
+        let on = self.on.as_ref().filter(|_| self.touched);
+        let place = on.and_then(|on| self.rows.iter().position(|r| r.target == *on));
+        self.place(place.unwrap_or(if self.touched { self.cursor } else { 0 }));
     }
 
     /// Puts the cursor on the row at `index`, or the last one.
     pub fn select(&mut self, index: usize) {
+        self.touched = true;
+        self.place(index);
+    }
+
+    fn place(&mut self, index: usize) {
         self.cursor = index.min(self.rows.len().saturating_sub(1));
         if let Some(row) = self.rows.get(self.cursor) {
             self.on = Some(row.target.clone());
@@ -73,6 +82,7 @@ impl ListState {
         if let Some(index) = self.rows.iter().position(|r| r.target == target) {
             self.cursor = index;
         }
+        self.touched = true;
         self.on = Some(target);
     }
 
