@@ -229,5 +229,5 @@ async fn a_newer_engine_is_read_as_the_older_one_is() {
     assert!(watched.engine().disk_use().await.unwrap().layers > 0);
     watched.engine().restart(&id, Some(1)).await.unwrap();
     drop(made);
-    seen(&watched, "it is gone", |s| s.containers.get(&*id).is_none().then_some(())).await;
+    seen(&watched, "it is gone", |s| (!s.containers.contains_key(&*id)).then_some(())).await;
 }
