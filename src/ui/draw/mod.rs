@@ -77,6 +77,30 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     if let Some(overlay) = &app.overlay {
         overlay::draw(app, overlay, frame);
     }
+    if app.settings.symbols.ascii {
+        to_ascii(frame);
+    }
+}
+
+/// Signs that a terminal without UTF-8 cannot show become ones that it can; letters it has not, a mark.
+fn to_ascii(frame: &mut Frame<'_>) {
+    for cell in &mut frame.buffer_mut().content {
+        if cell.symbol().is_ascii() {
+            continue;
+        }
+        cell.set_symbol(match cell.symbol() {
+            "…" => "~",
+            "×" => "x",
+            "→" | "›" => ">",
+            "←" => "<",
+            "↓" => "v",
+            "↑" => "^",
+            "–" | "─" => "-",
+            "│" | "▏" => "|",
+            "•" | "·" => "*",
+            _ => "?",
+        });
+    }
 }
 
 /// A frame around a pane: title at the left, notes at the right and below.

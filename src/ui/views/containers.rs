@@ -13,7 +13,7 @@ static COLUMNS: [Column; 8] = [
     Column::text("NAME", 14, 48, 0),
     Column::figure("CPU", 4, 3),
     Column::figure("MEM", 4, 4),
-    Column::text("STATUS", 12, 60, 1),
+    Column::text("STATUS", 12, 34, 1),
     Column::text("PORTS", 10, 28, 5),
     Column::text("IMAGE", 10, 36, 6),
     Column::text("STACK", 6, 20, 7),

@@ -16,7 +16,7 @@ static COLUMNS: [Column; 6] = [
     Column::figure("UP", 3, 3),
     Column::figure("CPU", 4, 4),
     Column::figure("MEM", 4, 5),
-    Column::text("STATUS", 10, 60, 1),
+    Column::text("STATUS", 10, 34, 1),
     Column::text("PORTS", 10, 30, 6),
 ];
 
