@@ -12,7 +12,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line as Row, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::config::Logs;
+use crate::config::{Logs, Theme};
 use crate::engine::model::Container;
 use crate::engine::{EngineError, ErrorKind};
 use crate::logs::{
@@ -712,15 +712,13 @@ fn line_rows<'a>(app: &App, line: &Line<'a>, width: usize, names: usize, current
     let indent: usize = head.iter().map(|s| crate::text::width(&s.content)).sum();
     let room = width.saturating_sub(indent).max(8);
     let look = if current { theme.search_current } else { theme.search };
-    let hits = |text_hits: Vec<std::ops::Range<usize>>| text_hits;
     let mut rows: Vec<Vec<Span<'a>>> = Vec::new();
     if let Some(laid_out) = pane.pretty.then(|| pretty(line)).flatten() {
         for text in laid_out {
-            let text = crate::text::fit(&text, room).into_owned();
-            rows.push(vec![Span::styled(text, theme.text)]);
+            rows.push(json_row(theme, &text));
         }
     } else {
-        let found = pane.query.as_ref().map_or_else(Vec::new, |q| hits(q.matches(line)));
+        let found = pane.query.as_ref().map_or_else(Vec::new, |q| q.matches(line));
         let parts = pieces(line);
         let pieces = if pane.wrap { wrap(&parts, room) } else { vec![parts] };
         let mut start = 0;
@@ -756,6 +754,29 @@ fn line_rows<'a>(app: &App, line: &Line<'a>, width: usize, names: usize, current
             Row::from(all)
         })
         .collect()
+}
+
+/// A row of laid out JSON in the theme's colours.
+fn json_row(theme: &Theme, row: &str) -> Vec<Span<'static>> {
+    let indent = row.len() - row.trim_start().len();
+    let (space, rest) = row.split_at(indent);
+    let mut spans = vec![Span::raw(space.to_owned())];
+    let (key, value) = match rest.split_once("\": ") {
+        Some((key, value)) if key.starts_with('"') => (Some(format!("{key}\"")), value),
+        _ => (None, rest),
+    };
+    if let Some(key) = key {
+        spans.push(Span::styled(key, theme.syntax_key));
+        spans.push(Span::styled(": ", theme.muted));
+    }
+    let look = match value.bytes().next() {
+        Some(b'"') => theme.syntax_string,
+        Some(b'0'..=b'9' | b'-') => theme.syntax_number,
+        Some(b't' | b'f' | b'n') => theme.syntax_bool,
+        _ => theme.text,
+    };
+    spans.push(Span::styled(value.to_owned(), look));
+    spans
 }
 
 /// A log's own colours over the theme's text.
