@@ -4,6 +4,7 @@ pub mod deck;
 pub mod detail;
 pub mod footer;
 pub mod list;
+pub mod logs;
 pub mod overlay;
 pub mod stats;
 
