@@ -296,6 +296,19 @@ fn commands_of_ones_own_are_quoted_and_bound() {
 }
 
 #[test]
+fn who_wants_to_be_asked_always_is() {
+    let mut own = settings();
+    let mut config = Config::default();
+    config.confirm = ondeck::config::Confirm::All;
+    own.config = Arc::new(config);
+    let mut stage = Stage::with(120, 36, fixture::snapshot(), own);
+    stage.press(&["3", "down", "r"]);
+    assert!(stage.jobs.is_empty() && stage.text().contains("docker restart shop-api-1"));
+    stage.press(&["y"]);
+    assert_eq!(stage.jobs.len(), 1);
+}
+
+#[test]
 fn too_small_a_terminal_is_told() {
     let mut stage = Stage::new(40, 10);
     assert!(stage.text().contains("ondeck needs 60x15"));

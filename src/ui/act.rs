@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tui_input::Input;
 
+use crate::config::Confirm as ConfirmWhen;
 use crate::engine::Prune;
 use crate::engine::model::{Container, State};
 use crate::fleet::snapshot::Status;
@@ -476,7 +477,8 @@ impl App {
 
     /// Runs a job; asks first when something would be lost.
     pub fn start(&mut self, job: Job) {
-        match job.loss() {
+        let asks = self.settings.config.confirm == ConfirmWhen::All && job.interrupts();
+        match job.loss().or_else(|| asks.then(|| job.command())) {
             None => self.out.push(Effect::Run(job)),
             Some(loss) => {
                 let mut title = job.title();

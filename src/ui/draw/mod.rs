@@ -146,7 +146,8 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Link::Polling { .. } => (Status::Partial, Some("no events: read every 3 s".to_owned())),
         Link::Down { since, attempts, .. } => {
             let age = crate::text::age(app.now, *since);
-            (Status::Failed, Some(format!("lost {age} ago, trying again ({attempts})")))
+            let words = if snap.engine.is_some() { format!("lost {age} ago") } else { "not reached".to_owned() };
+            (Status::Failed, Some(format!("{words}, trying again ({attempts})")))
         }
     };
     // A context has a name that someone gave it; a bare address is best called by what the host calls itself.
