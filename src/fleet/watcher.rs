@@ -391,19 +391,7 @@ impl Watcher {
     fn event(&mut self, event: Event) {
         let soon = Instant::now() + GATHER;
         let action = event.action.split(':').next().unwrap_or_default().to_owned();
-        // Probes of healthchecks run commands; they would drown everything else and change nothing.
-        if matches!(
-            action.as_str(),
-            "exec_create"
-                | "exec_start"
-                | "exec_die"
-                | "exec_detach"
-                | "top"
-                | "attach"
-                | "resize"
-                | "archive-path"
-                | "export"
-        ) {
+        if is_noise(&event) {
             return;
         }
         match (event.kind.as_str(), action.as_str()) {
