@@ -226,6 +226,10 @@ fn logs_are_searched_filtered_and_copied() {
     assert!(text.contains("refused") && !text.contains("checkpoint") && text.contains("2 lines"), "{text}");
     stage.press(&["esc"]);
     assert!(stage.text().contains("checkpoint"));
+    // What stands below the screen only is found too.
+    stage.lines = (0..100).map(|n| (0, 100 - n, format!("row {n}"))).collect();
+    stage.press(&["esc", "down", "l", "g", "/", "row 99", "enter", "y"]);
+    assert_eq!(stage.copied.last().unwrap(), "row 99");
     stage.press(&["/", "(broken", "enter"]);
     assert!(stage.text().contains("taken literally"));
     stage.press(&["esc", "@", "soon", "enter"]);

@@ -446,7 +446,7 @@ impl App {
         }
     }
 
-    /// Searches as one types: the newest match at or above the last line shown.
+    /// Searches as one types: the newest match at or above the last line shown, else the first below.
     pub(in crate::ui) fn search_logs(&mut self, text: &str) {
         let pane = &mut self.detail.logs;
         (pane.hit, pane.missed) = (None, false);
@@ -495,6 +495,8 @@ impl App {
                     pane.last = bottom;
                 }
             }
+            // Nothing at or above what is shown: then the first one below.
+            None if pane.hit.is_none() && direction == Direction::Backward => self.find_in_logs(true),
             None if pane.hit.is_none() => {
                 pane.missed = true;
                 // Older lines may have it.
