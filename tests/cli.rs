@@ -69,6 +69,15 @@ fn a_reader_that_leaves_is_no_error() {
 }
 
 #[test]
+fn nobody_left_to_read_what_went_wrong_is_no_crash() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ondeck"));
+    let status = command.args(["ps", "--host", "unix:///nowhere"]).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
 fn scripts_pages_and_the_config_come_without_an_engine() {
     for shell in ["bash", "zsh", "fish"] {
         let output = ondeck(&["completions", shell, "--host", "unix:///nowhere"]);

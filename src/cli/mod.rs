@@ -90,7 +90,7 @@ pub fn main() -> ExitCode {
         .panic_section("This is a defect of ondeck. Please report it with the lines above.")
         .into_hooks();
     if let Err(error) = error_hook.install() {
-        eprintln!("ondeck: {error}");
+        tell(&format!("ondeck: {error}"));
     }
     let report = panic_hook.into_panic_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(Failure::Closed) => ExitCode::SUCCESS,
         Err(Failure::Told(text)) => {
-            eprintln!("ondeck: {text}");
+            tell(&format!("ondeck: {text}"));
             ExitCode::FAILURE
         }
     }
@@ -164,8 +164,8 @@ fn endpoint(
 
 fn panel(arguments: Arguments) -> Result<ExitCode, Failure> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        eprintln!(
-            "ondeck: the panel needs a terminal, and this is none.\n  Without a screen: `ondeck ps`, `ondeck stacks`, each also with --json."
+        tell(
+            "ondeck: the panel needs a terminal, and this is none.\n  Without a screen: `ondeck ps`, `ondeck stacks`, each also with --json.",
         );
         return Ok(ExitCode::from(2));
     }
@@ -177,6 +177,11 @@ fn panel(arguments: Arguments) -> Result<ExitCode, Failure> {
     // Requests that still wait for an engine must not hold the person up.
     runtime.shutdown_background();
     result.map_err(|e| Failure::Told(format!("{e:#}")))
+}
+
+/// A line for the person. Nobody may be left to read it: then there is nobody to tell that, either.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Rows of columns that stand below each other; the last one is as long as it is.

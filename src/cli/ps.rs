@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::engine::model::{Container, Health};
 use crate::fleet::snapshot::Status;
 
-use super::{Failure, columns};
+use super::{Failure, columns, tell};
 
 /// One container as `--json` prints it. Names of fields stay.
 #[derive(Debug, Serialize)]
@@ -99,7 +99,7 @@ pub(super) fn print(out: &mut impl Write, mut containers: Vec<Container>, json: 
         rows.push(vec![c.name.clone(), status, c.stack().unwrap_or("").to_owned(), c.image.clone()]);
     }
     if containers.is_empty() {
-        eprintln!("No containers.");
+        tell("No containers.");
         return Ok(());
     }
     Ok(columns(out, &rows)?)

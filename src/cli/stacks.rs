@@ -9,7 +9,7 @@ use crate::engine::model::Container;
 use crate::fleet::stacks_of;
 
 use super::ps::{Shown, word};
-use super::{Failure, columns};
+use super::{Failure, columns, tell};
 
 /// One stack as `--json` prints it. Names of fields stay.
 #[derive(Debug, Serialize)]
@@ -61,7 +61,7 @@ pub(super) fn print(out: &mut impl Write, containers: Vec<Container>, json: bool
         return Ok(());
     }
     if stacks.is_empty() {
-        eprintln!("No compose stacks. `docker compose up -d` beside a compose file makes one.");
+        tell("No compose stacks. `docker compose up -d` beside a compose file makes one.");
         return Ok(());
     }
     let mut rows = vec![["STACK", "UP", "STATUS", "SERVICES"].map(str::to_owned).to_vec()];
