@@ -178,3 +178,140 @@ async fn a_cancelled_command_ends_with_its_children() {
     };
     common::live::until("the child's end", async || if alive() { Err("it lives".to_owned()) } else { Ok(()) }).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_is_named_also_when_it_is_not_the_container() {
+    let made = Made::new("netless");
+    let mut bench = Bench::new();
+    let network = made.name("net");
+    made.docker(&["network", "create", "--label", &made.label(), &network]);
+    let id = made.run("a", &["--network", &network], &["true"]);
+    made.docker(&["wait", &id]);
+    made.docker(&["network", "rm", &network]);
+    let task = bench.run(Job::Containers { verb: Verb::Start, on: vec![named(&id, "a")] }).await;
+    let Some(Outcome::Failed(error)) = &task.outcome else { panic!("{task:?}") };
+    assert!(error.message.contains("network"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_one_off_container_is_not_run_again_with_its_stack() {
+    let made = Made::new("oneoff");
+    let mut bench = Bench::new();
+    let labels = |oneoff: &str| {
+        [
+            format!("com.docker.compose.project={}", made.tag),
+            "com.docker.compose.service=web".to_owned(),
+            format!("com.docker.compose.oneoff={oneoff}"),
+        ]
+    };
+    let run = |name: &str, oneoff: &str, command: &[&str]| {
+        let [a, b, c] = labels(oneoff);
+        made.run(name, &["--network", "none", "--init", "--label", &a, "--label", &b, "--label", &c], command)
+    };
+    let web = run("web", "False", &["sleep", "infinity"]);
+    let migrate = run("migrate", "True", &["true"]);
+    made.docker(&["wait", &migrate]);
+    let started = |id: &str| made.docker(&["inspect", "-f", "{{.State.StartedAt}}", id]);
+    let (first, ran) = (started(&web), started(&migrate));
+    let stack =
+        seen(&bench.host, "both containers", |s| s.stack(&made.tag).filter(|s| s.containers().count() == 2).cloned())
+            .await;
+    for verb in [StackVerb::Restart, StackVerb::Start] {
+        let task = bench.run(Job::Stack { verb, stack: stack.clone() }).await;
+        assert!(matches!(&task.outcome, Some(Outcome::Done(s)) if s.contains("1 container ")), "{task:?}");
+    }
+    assert_ne!(started(&web), first);
+    assert_eq!(started(&migrate), ran);
+    // Down takes all with it, also what somebody else removed meanwhile.
+    made.docker(&["rm", "-f", &web]);
+    let task = bench.run(Job::Stack { verb: StackVerb::Down, stack }).await;
+    assert!(matches!(task.outcome, Some(Outcome::Done(_))), "{task:?}");
+    assert!(made.attempt(&["inspect", &migrate]).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_will_not_end_is_made_to() {
+    let mut bench = Bench::new();
+    let command = "trap '' TERM; sleep 1000 & echo pid $!; wait; wait";
+    let id = bench.runner.run(Job::Custom { name: "stubborn".into(), command: command.into() });
+    let pid = loop {
+        let event = bench.events.recv().await.unwrap();
+        bench.tasks.apply(event);
+        let said =
+            bench.tasks.get(id).and_then(|t| t.lines.iter().find_map(|l| l.strip_prefix("pid ").map(str::to_owned)));
+        if let Some(pid) = said {
+            break pid;
+        }
+    };
+    bench.runner.cancel(id);
+    assert_eq!(bench.ended(id).await.outcome, Some(Outcome::Cancelled));
+    let alive = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        !stat.is_empty() && !stat.contains(") Z ")
+    };
+    common::live::until("the child's end", async || if alive() { Err("it lives".to_owned()) } else { Ok(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_without_an_end_is_cut() {
+    let mut bench = Bench::new();
+    let command = "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo 10%; printf '20%%\\r30%%\\n'";
+    let task = bench.run(Job::Custom { name: "long".into(), command: command.into() }).await;
+    assert!(matches!(task.outcome, Some(Outcome::Done(_))), "{:?}", task.outcome);
+    assert!(
+        task.lines.iter().all(|l| l.len() <= 20_000),
+        "{:?}",
+        task.lines.iter().map(String::len).collect::<Vec<_>>()
+    );
+    assert_eq!(task.lines.back().map(String::as_str), Some("30%"));
+    assert!(task.lines.len() < 10, "{}", task.lines.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_that_nobody_reads_waits_in_its_bounds() {
+    let mut bench = Bench::new();
+    let command = "seq 3000000; echo last".to_owned();
+    let id = bench.runner.run(Job::Custom { name: "flood".into(), command });
+    // Nothing is taken in while it runs: only its own end can add to what waits.
+    common::live::until("its end", async || match bench.events.len() {
+        3 => Ok(()),
+        n => Err(format!("{n} events")),
+    })
+    .await;
+    let task = bench.ended(id).await;
+    assert_eq!(task.lines.back().map(String::as_str), Some("last"));
+    assert_eq!((task.lines.len(), task.lines.len() + task.dropped), (2000, 3_000_001));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_that_left_something_behind_has_ended_all_the_same() {
+    let mut bench = Bench::new();
+    // It holds the output open for longer than the test would wait.
+    let command = "sleep 100000 & echo $!; exit 3".to_owned();
+    let task = bench.run(Job::Custom { name: "leaves".into(), command }).await;
+    std::process::Command::new("kill").arg(&task.lines[0]).status().unwrap();
+    assert!(matches!(&task.outcome, Some(Outcome::Failed(e)) if e.message.contains("ended with 3")), "{task:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn down_keeps_volumes_without_a_name_and_tells_of_networks_in_use() {
+    let made = Made::new("down");
+    let mut bench = Bench::new();
+    let project = format!("com.docker.compose.project={}", made.tag);
+    let network = made.name("net");
+    made.docker(&["network", "create", "--label", &made.label(), "--label", &project, &network]);
+    let labels = ["--label", &project, "--label", "com.docker.compose.service=db", "--init"];
+    let id =
+        made.run("db", &[&labels[..], &["--network", &network, "--volume", "/data"]].concat(), &["sleep", "infinity"]);
+    made.run("guest", &["--network", &network, "--init"], &["sleep", "infinity"]);
+    let volume = made.docker(&["inspect", "-f", "{{(index .Mounts 0).Name}}", &id]);
+    let stack = seen(&bench.host, "the stack", |s| s.stack(&made.tag).cloned()).await;
+    let task = bench.run(Job::Stack { verb: StackVerb::Down, stack }).await;
+    // Before anything may fail here: it has no label by which the test's own things are found.
+    let kept = made.attempt(&["volume", "rm", &volume]);
+    assert_eq!(kept, Ok(volume));
+    let Some(Outcome::Partly { done: 1, failed }) = &task.outcome else { panic!("{task:?}") };
+    assert_eq!((failed[0].0.as_str(), failed[0].1.kind), (format!("network {network}").as_str(), ErrorKind::Conflict));
+    assert!(failed[0].1.message.contains("has active endpoints"), "{task:?}");
+    assert!(made.attempt(&["inspect", &id]).is_err());
+}

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::engine::Prune;
 use crate::engine::model::Id;
+use crate::engine::{DEFAULT_SOCKET, Endpoint, Prune};
 use crate::fleet::Stack;
 use crate::logs::Source;
 use crate::stacks;
@@ -159,43 +159,55 @@ impl Job {
         }
     }
 
-    /// The docker command that does the same, ready for a shell.
+    /// The docker command that does the same, ready for a shell that has this engine as its own.
     pub fn command(&self) -> String {
+        self.said_with("docker")
+    }
+
+    /// The docker command that does the same on an engine, ready for a shell.
+    pub fn command_on(&self, endpoint: &Endpoint) -> String {
+        self.said_with(&docker_for(endpoint))
+    }
+
+    fn said_with(&self, docker: &str) -> String {
         let names = |on: &[Named]| on.iter().map(|n| shell_quote(&n.name)).collect::<Vec<_>>().join(" ");
         match self {
-            Self::Containers { verb, on } => format!("docker {} {}", verb.command(), names(on)),
+            Self::Containers { verb, on } => format!("{docker} {} {}", verb.command(), names(on)),
             Self::Rename { container, to } => {
-                format!("docker rename {} {}", shell_quote(&container.name), shell_quote(to))
+                format!("{docker} rename {} {}", shell_quote(&container.name), shell_quote(to))
             }
             Self::RemoveImages { on, force } => {
-                format!("docker image rm {}{}", if *force { "--force " } else { "" }, names(on))
+                format!("{docker} image rm {}{}", if *force { "--force " } else { "" }, names(on))
             }
-            Self::RemoveNetworks { on } => format!("docker network rm {}", names(on)),
-            Self::RemoveVolumes { on } => format!("docker volume rm {}", names(on)),
-            Self::Prune { what, .. } => match what {
-                Prune::Containers => "docker container prune --force".into(),
-                Prune::Images { all: false } => "docker image prune --force".into(),
-                Prune::Images { all: true } => "docker image prune --all --force".into(),
-                Prune::Networks => "docker network prune --force".into(),
-                Prune::Volumes => "docker volume prune --all --force".into(),
-                Prune::BuildCache => "docker builder prune --all --force".into(),
-            },
+            Self::RemoveNetworks { on } => format!("{docker} network rm {}", names(on)),
+            Self::RemoveVolumes { on } => format!("{docker} volume rm {}", names(on)),
+            Self::Prune { what, .. } => {
+                let what = match what {
+                    Prune::Containers => "container prune",
+                    Prune::Images { all: false } => "image prune",
+                    Prune::Images { all: true } => "image prune --all",
+                    Prune::Networks => "network prune",
+                    Prune::Volumes => "volume prune --all",
+                    Prune::BuildCache => "builder prune --all",
+                };
+                format!("{docker} {what} --force")
+            }
             Self::Stack { verb, stack } => {
                 let arguments: Vec<String> = stacks::arguments(stack).iter().map(|a| shell_quote(a)).collect();
                 let more = if *verb == StackVerb::Up { " --detach" } else { "" };
-                format!("docker compose {} {}{more}", arguments.join(" "), verb.word())
+                format!("{docker} compose {} {}{more}", arguments.join(" "), verb.word())
             }
             Self::SaveLogs { on, path } => {
                 if let [one] = &on[..] {
                     format!(
-                        "docker logs --timestamps {} > {}",
+                        "{docker} logs --timestamps {} > {}",
                         shell_quote(&one.name),
                         shell_quote(&path.display().to_string())
                     )
                 } else {
                     let names: Vec<String> = on.iter().map(|s| shell_quote(&s.name)).collect();
                     let path = shell_quote(&path.display().to_string());
-                    format!("for c in {}; do docker logs --timestamps $c; done > {path}", names.join(" "))
+                    format!("for c in {}; do {docker} logs --timestamps $c; done > {path}", names.join(" "))
                 }
             }
             Self::Custom { command, .. } => command.clone(),
@@ -258,6 +270,16 @@ impl Job {
     }
 }
 
+/// `docker` with what makes it speak to an engine, where it would not by itself.
+fn docker_for(endpoint: &Endpoint) -> String {
+    if let Some(context) = endpoint.source.strip_prefix("context ") {
+        return format!("docker --context {}", shell_quote(context));
+    }
+    let address = endpoint.address.to_string();
+    let by_itself = endpoint.source == "DOCKER_HOST" || address == format!("unix://{DEFAULT_SOCKET}");
+    if by_itself { "docker".to_owned() } else { format!("docker --host {}", shell_quote(&address)) }
+}
+
 fn prune_words(what: Prune) -> &'static str {
     match what {
         Prune::Containers => "stopped containers",
@@ -287,6 +309,7 @@ pub fn shell_quote(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -312,6 +335,28 @@ mod tests {
             "docker compose --project-name shop --file /srv/compose.yaml --project-directory /srv up --detach"
         );
         assert_eq!(shell_quote("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn the_command_goes_to_the_same_engine() {
+        let job = Job::Containers { verb: Verb::Stop, on: vec![named("a")] };
+        let on = |address: &str, source: &str| {
+            let address = crate::engine::Address::parse(address).unwrap();
+            job.command_on(&Endpoint { name: "x".into(), address, tls: None, source: source.into() })
+        };
+        assert_eq!(on("unix:///var/run/docker.sock", "the default"), "docker stop a");
+        assert_eq!(on("tcp://h:1", "DOCKER_HOST"), "docker stop a");
+        assert_eq!(on("ssh://ops@h", "--host"), "docker --host ssh://ops@h stop a");
+        assert_eq!(
+            on("unix:///run/podman/podman.sock", "the default"),
+            "docker --host unix:///run/podman/podman.sock stop a"
+        );
+        assert_eq!(on("ssh://ops@h", "context web"), "docker --context web stop a");
+        let on = vec![named("a")];
+        assert_eq!(
+            Job::RemoveImages { on, force: true }.said_with("docker --context web"),
+            "docker --context web image rm --force a"
+        );
     }
 
     #[test]

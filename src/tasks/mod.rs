@@ -3,10 +3,12 @@
 //! A [`Job`] is plain data. [`Runner`] carries it out and tells of it in [`TaskEvent`]s, which
 //! [`Tasks`] keeps.
 
+mod child;
 mod job;
 mod record;
 mod run;
+mod stack;
 
 pub use job::{Job, Named, StackVerb, Verb, shell_quote};
-pub use record::{Outcome, Task, TaskEvent, TaskId, Tasks};
+pub use record::{Outcome, Progress, Task, TaskEvent, TaskId, Tasks, Words};
 pub use run::Runner;

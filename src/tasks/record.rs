@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -21,9 +22,69 @@ pub struct TaskId(pub u64);
 #[allow(missing_docs)] // Described with Task.
 pub enum TaskEvent {
     Started { id: TaskId, title: String, command: String, at: Timestamp },
-    Progress { id: TaskId, done: u64, total: Option<u64>, note: String },
-    Line { id: TaskId, text: String },
+    Said { id: TaskId, words: Words },
     Ended { id: TaskId, outcome: Outcome, at: Timestamp },
+}
+
+/// Parts done, parts in all, and what a task is at.
+pub type Progress = (u64, Option<u64>, String);
+
+/// What a task said that nobody took in yet. It says more into the same place until somebody does, so
+/// that a chatty task that is not listened to costs no more than its log may be long.
+#[derive(Debug, Clone, Default)]
+pub struct Words(Arc<Mutex<Untold>>);
+
+#[derive(Debug, Default)]
+struct Untold {
+    lines: VecDeque<String>,
+    dropped: usize,
+    progress: Option<Progress>,
+    /// An event that says there is something is on its way.
+    announced: bool,
+}
+
+impl Words {
+    fn with<T>(&self, act: impl FnOnce(&mut Untold) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One more line.
+    pub(super) fn line(&self, text: String) {
+        self.with(|untold| untold.dropped += keep(&mut untold.lines, text));
+    }
+
+    /// How far it is now.
+    pub(super) fn progress(&self, progress: Progress) {
+        self.with(|untold| untold.progress = Some(progress));
+    }
+
+    /// Whether there is something that nobody was told to take in.
+    pub(super) fn announce(&self) -> bool {
+        self.with(|untold| {
+            let news = !untold.lines.is_empty() || untold.progress.is_some();
+            news && !std::mem::replace(&mut untold.announced, true)
+        })
+    }
+
+    fn take(&self) -> Untold {
+        self.with(std::mem::take)
+    }
+}
+
+impl PartialEq for Words {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Adds a line; answers with how many went for it.
+fn keep(lines: &mut VecDeque<String>, text: String) -> usize {
+    let full = lines.len() >= LINES_KEPT;
+    if full {
+        lines.pop_front();
+    }
+    lines.push_back(text);
+    usize::from(full)
 }
 
 /// How a task ended.
@@ -73,8 +134,8 @@ pub struct Task {
     pub ended: Option<Timestamp>,
     /// How it ended; `None` while it runs.
     pub outcome: Option<Outcome>,
-    /// Parts done, parts in all, and what it is at.
-    pub progress: (u64, Option<u64>, String),
+    /// How far it is.
+    pub progress: Progress,
     /// What it said, oldest first.
     pub lines: VecDeque<String>,
     /// Lines that went because there were too many.
@@ -119,18 +180,16 @@ impl Tasks {
                     self.all.remove(oldest);
                 }
             }
-            TaskEvent::Progress { id, done, total, note } => {
+            TaskEvent::Said { id, words } => {
+                let said = words.take();
                 if let Some(task) = self.find(id) {
-                    task.progress = (done, total, note);
-                }
-            }
-            TaskEvent::Line { id, text } => {
-                if let Some(task) = self.find(id) {
-                    if task.lines.len() >= LINES_KEPT {
-                        task.lines.pop_front();
-                        task.dropped += 1;
+                    task.dropped += said.dropped;
+                    for line in said.lines {
+                        task.dropped += keep(&mut task.lines, line);
                     }
-                    task.lines.push_back(text);
+                    if let Some(progress) = said.progress {
+                        task.progress = progress;
+                    }
                 }
             }
             TaskEvent::Ended { id, outcome, at } => {
@@ -178,10 +237,30 @@ mod tests {
             }
         }
         assert_eq!((tasks.iter().count(), tasks.running()), (TASKS_KEPT, 1));
+        let words = Words::default();
         for n in 0..2500 {
-            tasks.apply(TaskEvent::Line { id: TaskId(5), text: n.to_string() });
+            words.line(n.to_string());
+            if n == 99 {
+                tasks.apply(TaskEvent::Said { id: TaskId(5), words: words.clone() });
+            }
         }
+        tasks.apply(TaskEvent::Said { id: TaskId(5), words });
         let task = tasks.get(TaskId(5));
         assert_eq!(task.map(|t| (t.lines.len(), t.dropped, t.lines[0].as_str())), Some((2000, 500, "500")));
+    }
+
+    #[test]
+    fn what_nobody_takes_in_is_announced_once_and_bounded() {
+        let words = Words::default();
+        assert!(!words.announce());
+        for n in 0..100_000 {
+            words.line(n.to_string());
+        }
+        words.progress((1, Some(2), String::new()));
+        assert!(words.announce() && !words.announce());
+        let untold = words.take();
+        assert_eq!((untold.lines.len(), untold.dropped), (LINES_KEPT, 100_000 - LINES_KEPT));
+        words.line("more".into());
+        assert!(words.announce());
     }
 }
