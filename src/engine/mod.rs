@@ -6,12 +6,16 @@
 //! podman leave different fields out and typed clients refuse such answers.
 
 mod actions;
+mod containers;
 mod dial;
 mod endpoint;
 mod error;
+mod failure;
 mod http;
 mod listing;
 pub mod model;
+mod raw;
+mod ssh;
 mod streams;
 
 use std::sync::Arc;
