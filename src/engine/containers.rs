@@ -1,7 +1,7 @@
 //! Containers: the listing and the inspection, which say the same of one container.
 //!
 //! They differ only in `started` and `finished` (the listing has words such as "2 hours ago"), in the
-//! networks' aliases (only an inspection has them), and in `image` where its tag has moved to another
+//! networks' aliases and the place of anonymous volumes (only an inspection has them), and in `image` where its tag has moved to another
 //! image since: the listing then names the image by its identifier, the inspection as it was asked for.
 
 use std::collections::BTreeMap;

@@ -26,6 +26,10 @@ pub(super) fn broken(address: &Address, error: &Dyn) -> EngineError {
         let (why, hint) = tls_words(tls);
         return EngineError::new(ErrorKind::Config, format!("TLS with {address} failed: {why}")).with_hint(hint);
     }
+    if chain(error).filter_map(|e| e.downcast_ref::<hyper::Error>()).any(hyper::Error::is_parse) {
+        return EngineError::new(ErrorKind::Config, format!("what answers at {address} is no engine: {reason}"))
+            .with_hint("is it another service's port, or does it want TLS (DOCKER_TLS_VERIFY=1)?");
+    }
     let io = chain(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
     match (io, address) {
         (Some(io::ErrorKind::NotFound), Address::Unix(path)) => {

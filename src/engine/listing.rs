@@ -1,7 +1,4 @@
 //! What else there is: images, networks, volumes, disk use, and the engine itself.
-//!
-//! Names, labels and other words of one line are cleaned of control characters here. The raw
-//! inspection, environment and probe outputs stay as they are; whoever shows them cleans them.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
