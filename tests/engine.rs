@@ -40,15 +40,18 @@ async fn listed(engine: &Engine, id: &str) -> std::result::Result<Container, Str
 /// What a listing and an inspection must say alike.
 fn said(c: &Container) -> String {
     let networks: Vec<_> = c.networks.iter().map(|n| (&n.network, &n.network_id, n.ip, n.ip6, &n.mac)).collect();
-    // Where an anonymous volume lies, only an inspection tells.
-    let mounts: Vec<_> = c.mounts.iter().map(|m| (&m.kind, &m.name, &m.target, m.writable)).collect();
+    // Where a volume lies, a listing does not always tell.
+    let place = |kind: &str, source: &str| if kind == "volume" { String::new() } else { source.to_owned() };
+    let mounts: Vec<_> =
+        c.mounts.iter().map(|m| (&m.kind, &m.name, place(&m.kind, &m.source), &m.target, m.writable)).collect();
     format!(
-        "{} {} {} {} {:?}\n{:?} {:?} {:?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}",
+        "{} {} {} {} {:?} {:?}\n{:?} {:?} {:?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}",
         c.id,
         c.name,
         c.image,
         c.image_id,
         c.command,
+        c.created,
         c.state,
         c.health,
         c.exit_code,

@@ -203,3 +203,58 @@ fn names_and_logs_cannot_give_the_terminal_orders() {
     assert!(!bytes.contains("\x1b]0;owned"), "a title was set from a log or a label");
     assert!(!bytes.contains("\x1b[2J") || bytes.matches("\x1b[2J").count() <= 1, "a log cleared the screen");
 }
+
+#[test]
+fn another_host_is_one_choice_away() {
+    use sha2::Digest;
+    use std::fmt::Write;
+    let engine = OwnEngine::start();
+    engine.run("only-here", &[], "sleep infinity");
+    let config = tempfile::tempdir().unwrap();
+    let mut hash = String::new();
+    for byte in sha2::Sha256::digest(b"yard") {
+        write!(hash, "{byte:02x}").unwrap();
+    }
+    let meta = config.path().join("contexts/meta").join(hash);
+    std::fs::create_dir_all(&meta).unwrap();
+    let text = serde_json::json!({"Name": "yard", "Endpoints": {"docker": {"Host": engine.address}}});
+    std::fs::write(meta.join("meta.json"), text.to_string()).unwrap();
+    let env = [("DOCKER_CONFIG", config.path().to_str().unwrap())];
+    let mut panel = Terminal::start(120, 36, &[], &env);
+    panel.see("API");
+    panel.keys("3");
+    panel.keys("\x0f");
+    panel.see("yard");
+    panel.keys("yard\r");
+    panel.see("only-here");
+    let screen = panel.screen();
+    assert!(screen.lines().next().unwrap().contains("● yard"), "{screen}");
+    // A host that cannot be reached says so, and one can go back.
+    panel.keys("\x0fdefault\r");
+    panel.wait("the first host again", |s| !s.contains("only-here") && s.contains("API") || s.contains("Containers"));
+    panel.keys("q");
+    assert!(panel.ended().success());
+}
+
+#[test]
+fn ones_own_command_borrows_the_terminal_and_gives_it_back() {
+    let engine = OwnEngine::start();
+    engine.run("aaa", &[], "sleep infinity");
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config.yaml");
+    let text = "commands:\n  - name: greet\n    key: ctrl-g\n    on: container\n    command: 'echo hello from {{name}}; read line; echo you said $line'\n";
+    std::fs::write(&file, text).unwrap();
+    let mut panel = Terminal::start(100, 30, &["--host", &engine.address, "--config", file.to_str().unwrap()], &[]);
+    panel.see("1 up");
+    panel.keys("3");
+    panel.see("aaa");
+    panel.keys("\x07");
+    panel.see("hello from aaa");
+    panel.keys("qqq\r");
+    // The letters went to the command; the panel is there again.
+    panel.see("Containers");
+    panel.see("done");
+    panel.keys("q");
+    assert!(panel.ended().success());
+    panel.is_sane();
+}

@@ -61,6 +61,23 @@ fn every_view_at_every_size() {
 }
 
 #[test]
+fn a_terminal_without_utf_8_or_colours_gets_neither() {
+    for (name, keys) in SCREENS {
+        let mut plain = common::stage::settings();
+        plain.symbols = ondeck::config::Symbols::ASCII;
+        plain.theme = ondeck::config::Theme::plain();
+        let mut stage = Stage::with(120, 36, common::fixture::snapshot(), plain);
+        // The letters of a log are its own colours, not the panel's.
+        stage.lines.retain(|(_, _, text)| !text.contains('\x1b'));
+        stage.press(keys);
+        for cell in &stage.buffer().content {
+            assert!(cell.symbol().is_ascii(), "{name}: {:?}", cell.symbol());
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{name}: {:?}", cell.symbol());
+        }
+    }
+}
+
+#[test]
 fn pictures_show_todays_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
     let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");

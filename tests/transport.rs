@@ -291,6 +291,38 @@ fn with_fake_ssh(test: &str) -> Option<PathBuf> {
     None
 }
 
+#[test]
+fn ssh_runs_the_dial_of_the_other_side_and_its_words_are_passed_on() {
+    // A stand-in for ssh, because there is no other host here: it does what sshd would have done.
+    let dir = tempfile::tempdir().unwrap();
+    let put = |name: &str, script: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let ps = |host: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ondeck"));
+        command.args(["ps", "--json", "--host", host]).env("PATH", &path).env_remove("DOCKER_HOST").output().unwrap()
+    };
+    put(
+        "ssh",
+        "#!/bin/sh\necho \"$@\" > \"$(dirname \"$0\")/args\"\nwhile [ \"$1\" != -- ]; do shift; done\nshift 2\nexec \"$@\"\n",
+    );
+    let output = ps("ssh://ops@web-01:2222");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout.starts_with(b"["));
+    let args = std::fs::read_to_string(dir.path().join("args")).unwrap();
+    assert!(
+        args.contains("BatchMode=yes") && args.ends_with("-l ops -p 2222 -- web-01 docker system dial-stdio\n"),
+        "{args}"
+    );
+    put("ssh", "#!/bin/sh\necho 'ops@web-01: Permission denied (publickey).' >&2\nexit 255\n");
+    let output = ps("ssh://ops@web-01");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("Permission denied (publickey)") && told.contains("log in without a question"), "{told}");
+}
+
 fn ssh(address: &str) -> Endpoint {
     resolved(&[("DOCKER_HOST", address)])
 }

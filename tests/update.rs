@@ -226,6 +226,10 @@ fn logs_are_searched_filtered_and_copied() {
     assert!(text.contains("refused") && !text.contains("checkpoint") && text.contains("2 lines"), "{text}");
     stage.press(&["esc"]);
     assert!(stage.text().contains("checkpoint"));
+    // What stands below the screen only is found too.
+    stage.lines = (0..100).map(|n| (0, 100 - n, format!("row {n}"))).collect();
+    stage.press(&["esc", "down", "l", "g", "/", "row 99", "enter", "y"]);
+    assert_eq!(stage.copied.last().unwrap(), "row 99");
     stage.press(&["/", "(broken", "enter"]);
     assert!(stage.text().contains("taken literally"));
     stage.press(&["esc", "@", "soon", "enter"]);
@@ -293,6 +297,19 @@ fn commands_of_ones_own_are_quoted_and_bound() {
     assert!(command.contains("shop-api-1") && command.contains("shop"), "{command}");
     stage.press(&["6", ":", "hello"]);
     assert!(stage.text().contains("not for what is selected"));
+}
+
+#[test]
+fn who_wants_to_be_asked_always_is() {
+    let mut own = settings();
+    let mut config = Config::default();
+    config.confirm = ondeck::config::Confirm::All;
+    own.config = Arc::new(config);
+    let mut stage = Stage::with(120, 36, fixture::snapshot(), own);
+    stage.press(&["3", "down", "r"]);
+    assert!(stage.jobs.is_empty() && stage.text().contains("docker restart shop-api-1"));
+    stage.press(&["y"]);
+    assert_eq!(stage.jobs.len(), 1);
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::engine::EngineError;
 use crate::engine::model::{Container, DiskUse, EngineInfo, Event, Health, Id, Image, Network, Sample, State, Volume};
-use crate::engine::{EngineError, ErrorKind};
 
 /// How many engine events are kept; the oldest go first.
 pub const EVENTS_KEPT: usize = 500;
@@ -316,12 +316,5 @@ impl Snapshot {
     /// The stack of that name.
     pub fn stack(&self, name: &str) -> Option<&Stack> {
         self.stacks.iter().find(|s| s.name == name)
-    }
-}
-
-impl Link {
-    /// Whether the engine cannot be reached for good reason (worth another try) or for a wrong setting.
-    pub fn is_misconfigured(&self) -> bool {
-        matches!(self, Self::Down { error, .. } if matches!(error.kind, ErrorKind::Config))
     }
 }

@@ -32,6 +32,9 @@ const FRAME: Duration = Duration::from_millis(33);
 const GATHER: Duration = Duration::from_millis(50);
 /// After so much silence the engine is asked whether it still lives.
 const SILENCE: Duration = Duration::from_secs(15);
+/// How long a listing may lag behind the events (20.10 writes the new state after it has told of it, and
+/// after it has cleaned up).
+const LAG: jiff::SignedDuration = jiff::SignedDuration::from_secs(15);
 /// How far back the engine is asked for what it remembers.
 const HISTORY: jiff::SignedDuration = jiff::SignedDuration::from_secs(3600);
 /// How often everything is listed where events are refused.
@@ -93,6 +96,7 @@ impl Host {
             inspecting: BTreeSet::new(),
             reading: BTreeSet::new(),
             touched: BTreeSet::new(),
+            failed: BTreeSet::new(),
             relist: BTreeMap::new(),
             pending: FuturesUnordered::new(),
         };
@@ -181,6 +185,8 @@ struct Watcher {
     reading: BTreeSet<List>,
     /// Containers that had an event while their list was being read: the list may be older than that.
     touched: BTreeSet<Id>,
+    /// Containers whose inspection failed for another reason than that they are gone.
+    failed: BTreeSet<Id>,
     relist: BTreeMap<List, Instant>,
     pending: FuturesUnordered<BoxFuture<'static, Found>>,
 }
@@ -227,6 +233,7 @@ impl Watcher {
         self.pending.clear();
         self.dirty.clear();
         self.inspecting.clear();
+        self.failed.clear();
         self.reading.clear();
         self.touched.clear();
         self.relist.clear();
@@ -244,6 +251,8 @@ impl Watcher {
         let began = Timestamp::now();
         let mut polling = None;
         let since = began.checked_sub(HISTORY).unwrap_or(began);
+        // An engine tells of an end before its listing shows it: what is younger than this is looked at.
+        let settled = began.checked_sub(LAG).unwrap_or(began);
         // Asked for together: what happens between the two answers comes as an event all the same.
         let (events, containers) = tokio::join!(self.engine.events(Some(since)), self.engine.containers());
         let mut events: BoxStream<'static, Result<Event>> = match events {
@@ -276,13 +285,13 @@ impl Watcher {
         let mut settle = Instant::now() + SETTLE;
         loop {
             self.inspect_dirty();
-            let passing = self.snap.containers.values().any(|c| is_passing(c));
+            let passing = !self.failed.is_empty() || self.snap.containers.values().any(|c| is_passing(c));
             let due = self.relist.iter().filter(|(l, _)| !self.reading.contains(l)).map(|(_, at)| *at).min();
             tokio::select! {
                 event = events.next() => {
                     heard = Instant::now();
                     match event {
-                        Some(Ok(event)) if event.time < began => self.remember(event),
+                        Some(Ok(event)) if event.time < settled => self.remember(event),
                         Some(Ok(event)) => self.event(event),
                         Some(Err(e)) => return Err(e),
                         None => return Err(EngineError::new(ErrorKind::Unreachable, format!("{} closed the connection", self.snap.address))),
@@ -320,6 +329,7 @@ impl Watcher {
                     settle = Instant::now() + SETTLE;
                     let ids: Vec<Id> = self.snap.containers.values().filter(|c| is_passing(c)).map(|c| c.id.clone()).collect();
                     self.dirty.extend(ids);
+                    self.dirty.append(&mut self.failed);
                 }
                 () = sleep_until(heard + SILENCE) => {
                     heard = Instant::now();
@@ -391,19 +401,7 @@ impl Watcher {
     fn event(&mut self, event: Event) {
         let soon = Instant::now() + GATHER;
         let action = event.action.split(':').next().unwrap_or_default().to_owned();
-        // Probes of healthchecks run commands; they would drown everything else and change nothing.
-        if matches!(
-            action.as_str(),
-            "exec_create"
-                | "exec_start"
-                | "exec_die"
-                | "exec_detach"
-                | "top"
-                | "attach"
-                | "resize"
-                | "archive-path"
-                | "export"
-        ) {
+        if is_noise(&event) {
             return;
         }
         match (event.kind.as_str(), action.as_str()) {
@@ -503,7 +501,11 @@ impl Watcher {
                 match *result {
                     Ok(inspection) => self.take_container(inspection.container),
                     Err(e) if e.kind == ErrorKind::NotFound => self.remove(&id),
-                    Err(e) => lost(e)?,
+                    // It is not known how it is now, so it is asked again.
+                    Err(e) => {
+                        self.failed.insert(id);
+                        lost(e)?;
+                    }
                 }
             }
             Found::Disk(Ok(disk)) => {
@@ -542,7 +544,8 @@ impl Watcher {
                 container.command.clone_from(&old.command);
                 (container.started, container.finished) = (old.started, old.finished);
                 container.networks.clone_from(&old.networks);
-            } else if container.status() >= Status::Unhealthy
+            } else if (old.is_some() && !as_before)
+                || container.status() >= Status::Unhealthy
                 || container.exit_code == Some(137)
                 || is_passing(&container)
             {

@@ -84,7 +84,13 @@ pub fn depends_on(stack: &Stack) -> BTreeMap<String, Vec<String>> {
 /// The compose files of a stack, with their whole paths.
 pub fn files(stack: &Stack) -> Vec<PathBuf> {
     let dir = stack.working_dir.as_deref().unwrap_or(Path::new(""));
-    stack.config_files.iter().map(|f| dir.join(f)).collect()
+    let whole = |file: &PathBuf| {
+        let path = dir.join(file);
+        // Compose before version 2 noted files as they were typed, wherever that was.
+        let beside = file.file_name().map(|name| dir.join(name));
+        if path.exists() { path } else { beside.filter(|b| b.exists()).unwrap_or(path) }
+    };
+    stack.config_files.iter().map(whole).collect()
 }
 
 /// The arguments of compose that name a stack: project, files, directory.
@@ -165,6 +171,15 @@ mod tests {
         let order = order(&stack, &BTreeMap::new());
         assert_eq!(order.waves, [vec!["c"], vec!["a", "b"]]);
         assert_eq!(order.circle, ["a", "b"]);
+    }
+
+    #[test]
+    fn the_example_stack_says_its_order_also_as_old_compose_notes_it() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/stacks/shop");
+        for file in ["compose.yaml", "examples/stacks/shop/compose.yaml"] {
+            let stack = Stack { working_dir: Some(dir.clone()), config_files: vec![file.into()], ..Stack::default() };
+            assert_eq!(depends_on(&stack).get("api"), Some(&vec!["db".to_owned()]), "{file}");
+        }
     }
 
     #[test]

@@ -202,6 +202,15 @@ impl Job {
         }
     }
 
+    /// Whether something that works stops working for a while.
+    pub const fn interrupts(&self) -> bool {
+        match self {
+            Self::Containers { verb, .. } => !matches!(verb, Verb::Start | Verb::Unpause),
+            Self::Stack { verb, .. } => matches!(verb, StackVerb::Stop | StackVerb::Restart | StackVerb::Down),
+            _ => false,
+        }
+    }
+
     /// What would be lost, a line each; `None` when nothing is and no question is needed.
     pub fn loss(&self) -> Option<String> {
         let list = |on: &[Named], what: &str| {

@@ -10,6 +10,9 @@ use super::view::{Column, Cx, Row, Rows, SortKey, Target};
 /// Rows whose cells are measured for the widths of columns; beyond, they would only cost time.
 const MEASURED: usize = 1000;
 
+/// Columns whose figure is at least this go before a more useful one is cut.
+const EXPENDABLE: u8 = 5;
+
 /// What one person sees of one list.
 #[derive(Debug, Default)]
 pub struct ListState {
@@ -209,20 +212,18 @@ pub fn fit_columns(columns: &[Column], widths: &[u16], width: u16) -> Vec<(usize
     let mut shown: Vec<usize> = (0..columns.len()).filter(|i| *i == 0 || wanted(*i) > 0).collect();
     let needed = |shown: &[usize]| -> u16 { shown.iter().map(|i| wanted(*i) + 2).sum::<u16>().saturating_sub(2) };
     while needed(&shown) > width {
-        // The least useful goes, unless it can shrink enough instead.
+        let worst = shown.iter().copied().filter(|i| columns[*i].drop > 0).max_by_key(|i| columns[*i].drop);
+        let Some(worst) = worst else { break };
+        // Before a column that matters is cut, one that hardly does goes whole.
         let spare: u16 = shown
             .iter()
             .skip(1)
             .filter(|i| !columns[**i].right)
             .map(|i| wanted(*i).saturating_sub(columns[*i].min))
             .sum();
-        if needed(&shown).saturating_sub(spare) <= width {
+        if columns[worst].drop < EXPENDABLE && needed(&shown).saturating_sub(spare) <= width {
             break;
         }
-        let Some(worst) = shown.iter().copied().filter(|i| columns[*i].drop > 0).max_by_key(|i| columns[*i].drop)
-        else {
-            break;
-        };
         shown.retain(|i| *i != worst);
     }
     let mut fitted: Vec<(usize, u16)> = shown.iter().map(|i| (*i, wanted(*i))).collect();
@@ -235,10 +236,16 @@ pub fn fit_columns(columns: &[Column], widths: &[u16], width: u16) -> Vec<(usize
     if let Some((_, first)) = fitted.first_mut() {
         *first = first.saturating_sub(over);
     }
-    // What is left goes to the last column of text, so figures stay near their names.
+    // What is left goes to texts that were cut, then to the last of them, so figures stay near their names.
     let used = fitted.iter().map(|(_, w)| w + 2).sum::<u16>().saturating_sub(2);
+    let mut left = width.saturating_sub(used);
+    for (i, w) in fitted.iter_mut().filter(|(i, _)| !columns[*i].right) {
+        let more = left.min(widths.get(*i).copied().unwrap_or(0).saturating_sub(*w));
+        *w += more;
+        left -= more;
+    }
     if let Some((_, w)) = fitted.iter_mut().rev().find(|(i, _)| !columns[*i].right) {
-        *w += width.saturating_sub(used);
+        *w += left;
     }
     fitted
 }

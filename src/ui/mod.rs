@@ -6,6 +6,7 @@
 mod act;
 pub mod action;
 pub mod app;
+mod choose;
 pub mod detail;
 pub mod draw;
 pub mod input;

@@ -48,7 +48,7 @@ pub fn container(n: u64, stack: &str, service: &str) -> Container {
         networks: vec![Attachment {
             network: format!("{stack}_back"),
             network_id: id(501).to_string(),
-            ip: Some(format!("172.20.0.{}", n + 1).parse().unwrap()),
+            ip: Some(format!("172.20.{}.{}", n / 250 % 250, n % 250 + 1).parse().unwrap()),
             aliases: vec![service.to_owned()],
             ..Attachment::default()
         }],

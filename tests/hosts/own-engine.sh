@@ -51,6 +51,8 @@ down)
   fi
   stop_daemon "$dir/launched.pid"
   clear_away "$dir"
+  # Names of engines are used once, so nobody waits for this lock.
+  rm -f "$HOSTS/own-$name.lock"
   ;;
 *) usage ;;
 esac

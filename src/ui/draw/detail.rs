@@ -86,7 +86,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, inside: Rect) {
     frame.render_widget(block, area);
     match app.detail.tab {
         None => nothing(app, frame, inside, &Empty::new("Nothing is selected", "Choose a row at the left.")),
-        Some(Tab::Logs) => crate::ui::panes::logs::draw(app, frame, inside),
+        Some(Tab::Logs) => super::logs::draw(app, frame, inside),
         Some(Tab::Stats) => stats::draw(app, frame, inside),
         Some(_) => text(app, frame, inside),
     }

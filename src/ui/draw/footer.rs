@@ -33,7 +33,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
         spans.push(Span::raw("  "));
     }
     frame.render_widget(Paragraph::new(Line::from(spans)), area);
-    if let Some(reason) = app.snap.cannot_write().filter(|_| app.focus == Focus::List) {
+    if let Some(reason) = app.snap.access.read_only.as_ref().filter(|_| app.focus == Focus::List) {
         let note = Line::styled(format!(" read-only: {reason} "), theme.warning);
         if width(reason) + 40 < usize::from(area.width) {
             frame.render_widget(Paragraph::new(note).alignment(Alignment::Right), area);

@@ -4,6 +4,7 @@ pub mod deck;
 pub mod detail;
 pub mod footer;
 pub mod list;
+pub mod logs;
 pub mod overlay;
 pub mod stats;
 
@@ -77,6 +78,30 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     if let Some(overlay) = &app.overlay {
         overlay::draw(app, overlay, frame);
     }
+    if app.settings.symbols.ascii {
+        to_ascii(frame);
+    }
+}
+
+/// Signs that a terminal without UTF-8 cannot show become ones that it can; letters it has not, a mark.
+fn to_ascii(frame: &mut Frame<'_>) {
+    for cell in &mut frame.buffer_mut().content {
+        if cell.symbol().is_ascii() {
+            continue;
+        }
+        cell.set_symbol(match cell.symbol() {
+            "…" => "~",
+            "×" => "x",
+            "→" | "›" => ">",
+            "←" => "<",
+            "↓" => "v",
+            "↑" => "^",
+            "–" | "─" => "-",
+            "│" | "▏" => "|",
+            "•" | "·" => "*",
+            _ => "?",
+        });
+    }
 }
 
 /// A frame around a pane: title at the left, notes at the right and below.
@@ -121,7 +146,8 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
         Link::Polling { .. } => (Status::Partial, Some("no events: read every 3 s".to_owned())),
         Link::Down { since, attempts, .. } => {
             let age = crate::text::age(app.now, *since);
-            (Status::Failed, Some(format!("lost {age} ago, trying again ({attempts})")))
+            let words = if snap.engine.is_some() { format!("lost {age} ago") } else { "not reached".to_owned() };
+            (Status::Failed, Some(format!("{words}, trying again ({attempts})")))
         }
     };
     // A context has a name that someone gave it; a bare address is best called by what the host calls itself.

@@ -6,25 +6,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
-use ratatui::text::{Line as Row, Span};
-use ratatui::widgets::Paragraph;
 
 use crate::config::Logs;
 use crate::engine::model::Container;
 use crate::engine::{EngineError, ErrorKind};
-use crate::logs::{
-    Colour, Direction, FollowAsk, Held, Line, LogBuffer, LogEvent, Mark, Page, Piece, Pos, Query, Severity, Source,
-    pieces, plain, pretty, severity, wrap,
-};
+use crate::logs::{Direction, FollowAsk, Held, LogBuffer, LogEvent, Mark, Page, Pos, Query, Source, plain};
 use crate::ui::action::Action;
 use crate::ui::app::{App, Effect};
 use crate::ui::detail::Tab;
-use crate::ui::draw::{cut, detail::mark, nothing};
 pub use crate::ui::log_task::{LogAnswer, LogOrder, Wanted};
-use crate::ui::view::{Empty, Target, Tone};
+use crate::ui::view::{Target, Tone};
 
 /// Bytes of a page of older or newer lines.
 const PAGE: usize = 4 << 20;
@@ -33,7 +24,7 @@ const NEAR: i64 = 200;
 
 /// How times are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Times {
+pub(in crate::ui) enum Times {
     None,
     #[default]
     Clock,
@@ -42,7 +33,7 @@ enum Times {
 
 /// What is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Loading {
+pub(in crate::ui) enum Loading {
     Older,
     Newer,
     First,
@@ -52,36 +43,36 @@ enum Loading {
 #[derive(Debug, Default)]
 pub struct LogPane {
     /// Counts the logs opened; answers about others are dropped.
-    turn: u64,
+    pub(in crate::ui) turn: u64,
     /// What was asked to be open.
-    wanted: Vec<Wanted>,
+    pub(in crate::ui) wanted: Vec<Wanted>,
     /// What is open, once it is known how to read it.
-    sources: Vec<Source>,
-    buffer: LogBuffer,
+    pub(in crate::ui) sources: Vec<Source>,
+    pub(in crate::ui) buffer: LogBuffer,
     /// Whether the newest line stays on screen.
-    follow: bool,
+    pub(in crate::ui) follow: bool,
     /// The last line on screen, while not following.
-    last: Pos,
-    query: Option<Query>,
+    pub(in crate::ui) last: Pos,
+    pub(in crate::ui) query: Option<Query>,
     /// The match one stands on.
-    hit: Option<Pos>,
+    pub(in crate::ui) hit: Option<Pos>,
     /// Whether the last search found nothing.
-    missed: bool,
-    only: bool,
+    pub(in crate::ui) missed: bool,
+    pub(in crate::ui) only: bool,
     /// All matches up to `filtered`, while only they are shown.
-    hits: Vec<Pos>,
-    filtered: Pos,
-    filtering: bool,
-    wrap: bool,
-    times: Times,
-    pretty: bool,
-    ask: FollowAsk,
-    since: String,
-    tail: u64,
-    loading: Option<Loading>,
-    backlog: bool,
-    ended: Vec<bool>,
-    error: Option<EngineError>,
+    pub(in crate::ui) hits: Vec<Pos>,
+    pub(in crate::ui) filtered: Pos,
+    pub(in crate::ui) filtering: bool,
+    pub(in crate::ui) wrap: bool,
+    pub(in crate::ui) times: Times,
+    pub(in crate::ui) pretty: bool,
+    pub(in crate::ui) ask: FollowAsk,
+    pub(in crate::ui) since: String,
+    pub(in crate::ui) tail: u64,
+    pub(in crate::ui) loading: Option<Loading>,
+    pub(in crate::ui) backlog: bool,
+    pub(in crate::ui) ended: Vec<bool>,
+    pub(in crate::ui) error: Option<EngineError>,
 }
 
 impl LogPane {
@@ -160,7 +151,7 @@ impl LogPane {
     }
 
     /// The position `by` shown lines from `from`, within what is held.
-    fn step(&self, from: Pos, by: i64) -> Pos {
+    pub(in crate::ui) fn step(&self, from: Pos, by: i64) -> Pos {
         let (first, end) = (self.buffer.first().0, self.buffer.end().0);
         if !self.only {
             return Pos((from.0 + by).clamp(first, (end - 1).max(first)));
@@ -171,7 +162,7 @@ impl LogPane {
     }
 
     /// The last line on screen.
-    fn bottom(&self) -> Pos {
+    pub(in crate::ui) fn bottom(&self) -> Pos {
         if self.follow {
             if self.only { self.hits.last().copied().unwrap_or(Pos(i64::MIN)) } else { Pos(self.buffer.end().0 - 1) }
         } else {
@@ -180,7 +171,7 @@ impl LogPane {
     }
 
     /// Shown lines from `pos` upwards.
-    fn upwards(&self, pos: Pos) -> Box<dyn Iterator<Item = Pos> + '_> {
+    pub(in crate::ui) fn upwards(&self, pos: Pos) -> Box<dyn Iterator<Item = Pos> + '_> {
         if self.only {
             let n = self.hits.partition_point(|p| *p <= pos);
             Box::new(self.hits[..n].iter().rev().copied())
@@ -455,7 +446,7 @@ impl App {
         }
     }
 
-    /// Searches as one types: the newest match at or above the last line shown.
+    /// Searches as one types: the newest match at or above the last line shown, else the first below.
     pub(in crate::ui) fn search_logs(&mut self, text: &str) {
         let pane = &mut self.detail.logs;
         (pane.hit, pane.missed) = (None, false);
@@ -504,6 +495,8 @@ impl App {
                     pane.last = bottom;
                 }
             }
+            // Nothing at or above what is shown: then the first one below.
+            None if pane.hit.is_none() && direction == Direction::Backward => self.find_in_logs(true),
             None if pane.hit.is_none() => {
                 pane.missed = true;
                 // Older lines may have it.
@@ -610,175 +603,4 @@ fn thousands(n: usize) -> String {
         10_000..1_000_000 => format!("{:.1}k", n as f64 / 1000.0),
         _ => format!("{:.1}M", n as f64 / 1_000_000.0),
     }
-}
-
-/// Draws the pane.
-pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let theme = &app.settings.theme;
-    let pane = &app.detail.logs;
-    if pane.buffer.is_empty() || pane.only && pane.hits.is_empty() {
-        return nothing(app, frame, area, &empty(app));
-    }
-    let names = if pane.sources.len() > 1 {
-        pane.sources.iter().map(|s| crate::text::width(&s.name)).max().unwrap_or(0).min(16)
-    } else {
-        0
-    };
-    let mut rows: Vec<Row<'_>> = Vec::new();
-    let height = usize::from(area.height);
-    for pos in pane.upwards(pane.bottom()) {
-        let Some(line) = pane.buffer.line(pos) else { break };
-        let mut here = line_rows(app, &line, usize::from(area.width), names, pane.hit == Some(pos));
-        here.reverse();
-        rows.extend(here);
-        if rows.len() >= height {
-            break;
-        }
-    }
-    rows.truncate(height);
-    // Lines begin at the top while there are few; else the last stands at the bottom.
-    rows.reverse();
-    let mut below = pane.bottom();
-    while rows.len() < height {
-        let next = pane.step(below, 1);
-        let Some(line) = pane.buffer.line(next).filter(|_| next > below) else { break };
-        rows.extend(line_rows(app, &line, usize::from(area.width), names, pane.hit == Some(next)));
-        below = next;
-    }
-    frame.render_widget(Paragraph::new(rows), area);
-    if let Some(error) = &pane.error {
-        let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
-        frame.render_widget(Paragraph::new(Row::styled(error.to_string(), theme.error)), row);
-    }
-}
-
-fn empty(app: &App) -> Empty {
-    let pane = &app.detail.logs;
-    if let Some(error) = &pane.error {
-        return Empty::new(error.message.clone(), error.hint.clone());
-    }
-    if pane.only {
-        return Empty::new(
-            format!("No line matches `{}`", crate::text::clean(pane.query())),
-            "& shows all lines again, / searches for something else.",
-        );
-    }
-    if pane.wanted.is_empty() {
-        return Empty::new("No container, so no log", "It may have been removed.");
-    }
-    if !pane.backlog && !pane.ended.iter().all(|e| *e) {
-        return Empty::new("Reading…", "");
-    }
-    let up = pane.wanted.iter().any(|w| app.snap.containers.get(&w.id).is_some_and(|c| c.state.is_up()));
-    if !pane.since.is_empty() {
-        return Empty::new(format!("Nothing was written since {}", pane.since), "@ chooses another span, or none.");
-    }
-    if up {
-        Empty::new("Nothing was written yet", "New lines show here at once.")
-    } else {
-        Empty::new("It wrote nothing", "It does not run; s starts it.")
-    }
-}
-
-/// One line of a log in rows of the screen.
-fn line_rows<'a>(app: &App, line: &Line<'a>, width: usize, names: usize, current: bool) -> Vec<Row<'a>> {
-    let theme = &app.settings.theme;
-    let pane = &app.detail.logs;
-    let grave = severity(line);
-    let mut head: Vec<Span<'a>> = Vec::new();
-    let time_style = match grave {
-        Some(Severity::Error) => theme.error,
-        Some(Severity::Warn) => theme.warning,
-        _ if line.flags.stderr => theme.log_stderr,
-        _ => theme.log_time,
-    };
-    if let Some(time) = line.time() {
-        match pane.times {
-            Times::None => {}
-            Times::Clock => head.push(Span::styled(
-                time.to_zoned(app.settings.zone.clone()).strftime("%H:%M:%S ").to_string(),
-                time_style,
-            )),
-            Times::Full => head.push(Span::styled(format!("{time:.3} "), time_style)),
-        }
-    }
-    if names > 0 {
-        let source = usize::from(line.source);
-        let name = pane.sources.get(source).map_or("?", |s| &s.name);
-        let name = crate::text::fit(name, names).into_owned();
-        let space = " ".repeat(names - crate::text::width(&name) + 1);
-        head.push(Span::styled(format!("{name}{space}"), theme.source(source)));
-    }
-    let indent: usize = head.iter().map(|s| crate::text::width(&s.content)).sum();
-    let room = width.saturating_sub(indent).max(8);
-    let look = if current { theme.search_current } else { theme.search };
-    let hits = |text_hits: Vec<std::ops::Range<usize>>| text_hits;
-    let mut rows: Vec<Vec<Span<'a>>> = Vec::new();
-    if let Some(laid_out) = pane.pretty.then(|| pretty(line)).flatten() {
-        for text in laid_out {
-            let text = crate::text::fit(&text, room).into_owned();
-            rows.push(vec![Span::styled(text, theme.text)]);
-        }
-    } else {
-        let found = pane.query.as_ref().map_or_else(Vec::new, |q| hits(q.matches(line)));
-        let parts = pieces(line);
-        let pieces = if pane.wrap { wrap(&parts, room) } else { vec![parts] };
-        let mut start = 0;
-        for row in pieces {
-            let length: usize = row.iter().map(|p| p.text.len()).sum();
-            // Matches are counted in the whole line, spans in this row of it.
-            let here: Vec<_> = found
-                .iter()
-                .filter(|h| h.end > start && h.start < start + length)
-                .map(|h| h.start.saturating_sub(start)..(h.end - start).min(length))
-                .collect();
-            let spans = row.iter().map(|p| Span::styled(p.text, dress(p, theme.text))).collect();
-            rows.push(mark(spans, &here, look));
-            start += length;
-        }
-        if line.dropped > 0
-            && let Some(last) = rows.last_mut()
-        {
-            last.push(Span::styled(format!(" … {} more", crate::text::size(line.dropped.into())), theme.warning));
-        }
-        if line.flags.binary
-            && let Some(first) = rows.first_mut()
-        {
-            first.insert(0, Span::styled("binary ", theme.muted));
-        }
-    }
-    rows.into_iter()
-        .enumerate()
-        .map(|(n, spans)| {
-            let lead = if n == 0 { std::mem::take(&mut head) } else { vec![Span::raw(" ".repeat(indent))] };
-            let mut all = lead;
-            all.extend(cut(spans, room));
-            Row::from(all)
-        })
-        .collect()
-}
-
-/// A log's own colours over the theme's text.
-fn dress(piece: &Piece<'_>, text: Style) -> Style {
-    let own = piece.style;
-    let colour = |c: Colour| match c {
-        Colour::Default => None,
-        Colour::Indexed(n) => Some(Color::Indexed(n)),
-        Colour::Rgb(r, g, b) => Some(Color::Rgb(r, g, b)),
-    };
-    let mut style = text;
-    if let Some(fg) = colour(own.fg) {
-        style = style.fg(fg);
-    }
-    if let Some(bg) = colour(own.bg) {
-        style = style.bg(bg);
-    }
-    let marks = [
-        (own.bold, Modifier::BOLD),
-        (own.dim, Modifier::DIM),
-        (own.italic, Modifier::ITALIC),
-        (own.underline, Modifier::UNDERLINED),
-        (own.inverse, Modifier::REVERSED),
-    ];
-    marks.into_iter().filter(|(on, _)| *on).fold(style, |s, (_, m)| s.add_modifier(m))
 }

@@ -251,26 +251,26 @@ impl Walk<'_> {
     }
 }
 
-/// Rows of equal columns, with a heading.
+/// Rows of equal columns, with a heading. A column without any content is left out.
 pub fn table(titles: &[&str], rows: &[Vec<(Tone, String)>]) -> Vec<TextLine> {
-    let widths: Vec<usize> = (0..titles.len())
-        .map(|i| {
-            let cells = rows.iter().filter_map(|r| r.get(i)).map(|(_, t)| crate::text::width(t));
-            cells.chain([crate::text::width(titles[i])]).max().unwrap_or(0).min(60)
-        })
-        .collect();
+    let cells = |i: usize| rows.iter().filter_map(move |r| r.get(i)).map(|(_, text)| crate::text::width(text));
+    let shown: Vec<usize> = (0..titles.len()).filter(|i| cells(*i).any(|w| w > 0)).collect();
+    let width = |i: usize| cells(i).chain([crate::text::width(titles[i])]).max().unwrap_or(0).min(60);
     let pad = |text: &str, i: usize| {
-        let room = if i + 1 == titles.len() { 0 } else { widths[i].saturating_sub(crate::text::width(text)) + 2 };
+        let last = shown.last() == Some(&i);
+        let room = if last { 0 } else { width(i).saturating_sub(crate::text::width(text)) + 2 };
         format!("{text}{}", " ".repeat(room))
     };
     let mut head = TextLine::default();
-    for (i, title) in titles.iter().enumerate() {
-        head.push(Tone::Muted, pad(title, i));
+    for i in &shown {
+        head.push(Tone::Muted, pad(titles[*i], *i));
     }
     let body = rows.iter().map(|row| {
         let mut line = TextLine::default();
-        for (i, (tone, text)) in row.iter().enumerate() {
-            line.push(*tone, pad(text, i));
+        for i in &shown {
+            if let Some((tone, text)) = row.get(*i) {
+                line.push(*tone, pad(text, *i));
+            }
         }
         line
     });

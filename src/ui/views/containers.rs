@@ -3,7 +3,7 @@
 use crate::engine::model::Container;
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, SortKey, Target, Tone};
 
-use super::{condition, missing, percent, ports, sign, used};
+use super::{condition, missing, named, percent, ports, used};
 
 /// See the module.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ static COLUMNS: [Column; 8] = [
     Column::text("NAME", 14, 48, 0),
     Column::figure("CPU", 4, 3),
     Column::figure("MEM", 4, 4),
-    Column::text("STATUS", 12, 60, 1),
+    Column::text("STATUS", 12, 34, 1),
     Column::text("PORTS", 10, 28, 5),
     Column::text("IMAGE", 10, 36, 6),
     Column::text("STACK", 6, 20, 7),
@@ -42,11 +42,7 @@ impl Rows for Containers {
     fn cell(&self, cx: &Cx<'_>, row: &Row, column: usize) -> Cell {
         let Some(c) = at(cx, row) else { return Cell::default() };
         match column {
-            0 => {
-                let mut cell = sign(cx, c.status());
-                cell.text = format!("{} {}", cell.text, c.name);
-                cell
-            }
+            0 => named(cx, c.status(), &c.name),
             1 => Cell::plain(used(cx, std::iter::once(c)).map_or(String::new(), |(cpu, _)| percent(cpu))),
             2 => Cell::plain(used(cx, std::iter::once(c)).map_or(String::new(), |(_, m)| crate::text::size(m))),
             3 => condition(cx, c),

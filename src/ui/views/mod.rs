@@ -14,9 +14,9 @@ use crate::fleet::snapshot::Status;
 
 use super::view::{Cell, Cx, Empty, Tone, status_sign};
 
-/// The sign of a status.
-pub(super) fn sign(cx: &Cx<'_>, status: Status) -> Cell {
-    Cell::toned(status_sign(cx.symbols, status), Tone::Status(status))
+/// A name behind the sign of how well it is.
+pub(super) fn named(cx: &Cx<'_>, status: Status, name: &str) -> Cell {
+    Cell::toned(format!("{} {name}", status_sign(cx.symbols, status)), Tone::Status(status))
 }
 
 /// CPU in percent of one processor, with one decimal below 100.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::fleet::snapshot::{Service, Stack, Status};
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, SortKey, Target, Tone};
 
-use super::{condition, missing, percent, ports, sign, used};
+use super::{condition, missing, named, percent, ports, used};
 
 /// See the module.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ static COLUMNS: [Column; 6] = [
     Column::figure("UP", 3, 3),
     Column::figure("CPU", 4, 4),
     Column::figure("MEM", 4, 5),
-    Column::text("STATUS", 10, 60, 1),
+    Column::text("STATUS", 10, 34, 1),
     Column::text("PORTS", 10, 30, 6),
 ];
 
@@ -25,6 +25,18 @@ enum At<'a> {
     Service(&'a Service),
     Container(&'a crate::engine::model::Container),
     Gone,
+}
+
+impl At<'_> {
+    /// CPU and memory of all that hangs on it.
+    fn used(&self, cx: &Cx<'_>) -> Option<(f64, u64)> {
+        match self {
+            Self::Stack(s) => used(cx, s.containers().map(|c| &**c)),
+            Self::Service(s) => used(cx, s.containers.iter().map(|c| &**c)),
+            Self::Container(c) => used(cx, std::iter::once(*c)),
+            Self::Gone => None,
+        }
+    }
 }
 
 fn at<'a>(cx: &Cx<'a>, target: &Target) -> At<'a> {
@@ -78,31 +90,15 @@ impl Rows for Stacks {
     fn cell(&self, cx: &Cx<'_>, row: &Row, column: usize) -> Cell {
         let here = at(cx, &row.target);
         match (column, here) {
-            (0, At::Stack(s)) => {
-                let mut cell = sign(cx, s.status());
-                cell.text = format!("{} {}", cell.text, s.name);
-                cell
-            }
-            (0, At::Service(s)) => {
-                let mut cell = sign(cx, s.status());
-                cell.text = format!("{} {}", cell.text, s.name);
-                cell
-            }
+            (0, At::Stack(s)) => named(cx, s.status(), &s.name),
+            (0, At::Service(s)) => named(cx, s.status(), &s.name),
             (0, At::Container(c)) => {
-                let mut cell = sign(cx, c.status());
-                let name = if row.depth == 1 { c.service().unwrap_or(&c.name) } else { &c.name };
-                cell.text = format!("{} {name}", cell.text);
-                cell
+                named(cx, c.status(), if row.depth == 1 { c.service().unwrap_or(&c.name) } else { &c.name })
             }
             (1, At::Stack(s)) => up(s.containers().map(|c| &**c)),
             (1, At::Service(s)) => up(s.containers.iter().map(|c| &**c)),
             (2 | 3, here) => {
-                let sum = match here {
-                    At::Stack(s) => used(cx, s.containers().map(|c| &**c)),
-                    At::Service(s) => used(cx, s.containers.iter().map(|c| &**c)),
-                    At::Container(c) => used(cx, std::iter::once(c)),
-                    At::Gone => None,
-                };
+                let sum = here.used(cx);
                 let text = sum.map(|(cpu, memory)| if column == 2 { percent(cpu) } else { crate::text::size(memory) });
                 Cell::plain(text.unwrap_or_default())
             }
@@ -124,12 +120,7 @@ impl Rows for Stacks {
             (4, At::Service(s)) => status(s.status()),
             (4, At::Container(c)) => status(c.status()),
             (2 | 3, here) => {
-                let sum = match here {
-                    At::Stack(s) => used(cx, s.containers().map(|c| &**c)),
-                    At::Service(s) => used(cx, s.containers.iter().map(|c| &**c)),
-                    At::Container(c) => used(cx, std::iter::once(c)),
-                    At::Gone => None,
-                };
+                let sum = here.used(cx);
                 // The greatest first: that is what one sorts figures for.
                 SortKey::Number(sum.map_or(1.0, |(cpu, memory)| if column == 2 { -cpu } else { -(memory as f64) }))
             }
