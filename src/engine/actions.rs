@@ -12,6 +12,7 @@ use futures::stream::BoxStream;
 use hyper::Method;
 
 use super::http::{SHORT, escape};
+use super::raw::{clean, count};
 use super::{Engine, ErrorKind, Result};
 
 /// What to prune.
@@ -110,6 +111,7 @@ impl Engine {
         Ok(gone
             .into_iter()
             .filter_map(|i| i.deleted.map(|d| format!("deleted {d}")).or(i.untagged.map(|u| format!("untagged {u}"))))
+            .map(|line| clean(&line))
             .collect())
     }
 
@@ -126,22 +128,25 @@ impl Engine {
 
     /// Removes what is unused.
     pub async fn prune(&self, what: Prune) -> Result<Pruned> {
-        let freed = |bytes: Option<i64>| bytes.unwrap_or(0).max(0).unsigned_abs();
+        let pruned = |removed: Vec<String>, freed: Option<i64>| Pruned {
+            removed: removed.iter().map(|name| clean(name)).collect(),
+            freed: count(freed.unwrap_or(0)),
+        };
         match what {
             Prune::Containers => {
                 let r = call!(self, "POST /containers/prune", self.docker.prune_containers(None))?;
-                Ok(Pruned { removed: r.containers_deleted.unwrap_or_default(), freed: freed(r.space_reclaimed) })
+                Ok(pruned(r.containers_deleted.unwrap_or_default(), r.space_reclaimed))
             }
             Prune::Images { all } => {
                 let filters = HashMap::from([("dangling", vec![if all { "false" } else { "true" }])]);
                 let options = PruneImagesOptionsBuilder::default().filters(&filters).build();
                 let r = call!(self, "POST /images/prune", self.docker.prune_images(Some(options)))?;
                 let gone = r.images_deleted.unwrap_or_default().into_iter().filter_map(|i| i.deleted.or(i.untagged));
-                Ok(Pruned { removed: gone.collect(), freed: freed(r.space_reclaimed) })
+                Ok(pruned(gone.collect(), r.space_reclaimed))
             }
             Prune::Networks => {
                 let r = call!(self, "POST /networks/prune", self.docker.prune_networks(None))?;
-                Ok(Pruned { removed: r.networks_deleted.unwrap_or_default(), freed: 0 })
+                Ok(pruned(r.networks_deleted.unwrap_or_default(), None))
             }
             Prune::Volumes => {
                 // Engines from 23 on spare named volumes unless all are asked for; older ones do not know the word.
@@ -150,22 +155,19 @@ impl Engine {
                 let filters = HashMap::from([("all", vec!["true"])]);
                 let options = newer.then(|| PruneVolumesOptionsBuilder::default().filters(&filters).build());
                 let r = call!(self, "POST /volumes/prune", self.docker.prune_volumes(options))?;
-                Ok(Pruned { removed: r.volumes_deleted.unwrap_or_default(), freed: freed(r.space_reclaimed) })
+                Ok(pruned(r.volumes_deleted.unwrap_or_default(), r.space_reclaimed))
             }
             Prune::BuildCache => {
                 let options = PruneBuildOptionsBuilder::default().all(true).build();
                 let r = call!(self, "POST /build/prune", self.docker.prune_build(Some(options)))?;
-                Ok(Pruned { removed: r.caches_deleted.unwrap_or_default(), freed: freed(r.space_reclaimed) })
+                Ok(pruned(r.caches_deleted.unwrap_or_default(), r.space_reclaimed))
             }
         }
     }
 
     /// Pulls an image; each item is a line of progress.
     pub fn pull(&self, image: &str) -> BoxStream<'static, Result<String>> {
-        let (name, tag) = match image.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, tag),
-            _ => (image, "latest"),
-        };
+        let (name, tag) = reference(image);
         let options = CreateImageOptionsBuilder::default().from_image(name).tag(tag).build();
         let http = self.http.clone();
         let what = format!("POST /images/create?fromImage={}", escape(image));
@@ -175,8 +177,38 @@ impl Engine {
             .map(move |item| {
                 let item = item.map_err(|e| http.failed(&what, &e))?;
                 let layer = item.id.map_or(String::new(), |id| format!("{id}: "));
-                Ok(crate::text::clean(&format!("{layer}{}", item.status.unwrap_or_default())).into_owned())
+                Ok(clean(&format!("{layer}{}", item.status.unwrap_or_default())))
             })
             .boxed()
+    }
+}
+
+/// An image's name, and its tag or digest: a pull without either would fetch every tag there is.
+fn reference(image: &str) -> (&str, &str) {
+    if let Some(parts) = image.split_once('@') {
+        return parts;
+    }
+    match image.rsplit_once(':') {
+        // A colon before a slash is that of a registry's port.
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, "latest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reference;
+
+    #[test]
+    fn references_come_apart_at_the_tag_or_digest() {
+        for (image, parts) in [
+            ("redis", ("redis", "latest")),
+            ("redis:7", ("redis", "7")),
+            ("host:5000/team/app", ("host:5000/team/app", "latest")),
+            ("host:5000/team/app:1", ("host:5000/team/app", "1")),
+            ("redis@sha256:ab", ("redis", "sha256:ab")),
+        ] {
+            assert_eq!(reference(image), parts, "{image}");
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! How bytes reach an engine: unix socket, TCP, TLS or SSH, behind one connector.
 //!
-//! Both the typed client and the raw requests use the same pool of connections made here.
+//! The typed client and the raw requests both get their connections here. Another way to an engine, such
+//! as through a container's exec, is one more kind of [`Address`] and one more arm in [`Dialer::dial`].
 
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::Uri;
@@ -15,11 +16,11 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::endpoint::{Address, Endpoint, TlsFiles};
+use super::ssh::ssh;
 use super::{EngineError, ErrorKind};
 
 /// A connection of any kind.
@@ -60,22 +61,13 @@ impl AsyncWrite for Wire {
 pub(super) struct Dialer {
     address: Arc<Address>,
     tls: Option<Arc<ClientConfig>>,
-    /// What ssh said last on its standard error: the reason when a connection breaks.
-    said: Arc<Mutex<String>>,
 }
 
 impl Dialer {
     /// A connector for `endpoint`; reads its certificates.
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self, EngineError> {
         let tls = endpoint.tls.as_ref().map(tls_config).transpose()?.map(Arc::new);
-        Ok(Self { address: Arc::new(endpoint.address.clone()), tls, said: Arc::default() })
-    }
-
-    /// What ssh said, if this is a connection over ssh and it said anything.
-    pub(super) fn said(&self) -> Option<String> {
-        let said = self.said.lock().ok()?;
-        let last = said.lines().rev().find(|l| !l.trim().is_empty())?;
-        Some(crate::text::clean(last.trim()).into_owned())
+        Ok(Self { address: Arc::new(endpoint.address.clone()), tls })
     }
 
     async fn dial(self) -> io::Result<Wire> {
@@ -90,82 +82,10 @@ impl Dialer {
                 let stream = tokio_rustls::TlsConnector::from(config).connect(name, tcp).await?;
                 Ok(Wire(Box::new(stream)))
             }
-            Address::Ssh { .. } => self.ssh(),
-        }
-    }
-
-    /// Runs `ssh HOST docker system dial-stdio`, as the docker CLI does. It may never ask anything:
-    /// the terminal belongs to the panel.
-    fn ssh(&self) -> io::Result<Wire> {
-        let Address::Ssh { user, host, port, socket } = &*self.address else {
-            return Err(io::Error::other("not an ssh address"));
-        };
-        let mut command = Command::new("ssh");
-        command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15", "-T"]);
-        if let Some(user) = user {
-            command.args(["-l", user]);
-        }
-        if let Some(port) = port {
-            command.args(["-p", &port.to_string()]);
-        }
-        command.args(["--", host, "docker"]);
-        if let Some(socket) = socket {
-            command.arg("--host").arg(format!("unix://{socket}"));
-        }
-        command.args(["system", "dial-stdio"]);
-        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-        command.stderr(std::process::Stdio::piped()).kill_on_drop(true);
-        // Not in the panel's process group: a Ctrl-C or a hang-up there is not ssh's.
-        command.process_group(0);
-        let mut child = command.spawn().map_err(|e| io::Error::new(e.kind(), format!("ssh cannot be run: {e}")))?;
-        let (Some(stdin), Some(stdout), Some(mut stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            return Err(io::Error::other("ssh has no pipes"));
-        };
-        let said = self.said.clone();
-        tokio::spawn(async move {
-            let mut piece = [0; 1024];
-            while let Ok(n) = stderr.read(&mut piece).await {
-                if n == 0 {
-                    break;
-                }
-                if let Ok(mut said) = said.lock() {
-                    if said.len() > 8192 {
-                        said.clear();
-                    }
-                    said.push_str(&String::from_utf8_lossy(&piece[..n]));
-                }
+            Address::Ssh { user, host, port, socket } => {
+                Ok(Wire(Box::new(ssh(user.as_deref(), host, *port, socket.as_deref())?)))
             }
-        });
-        Ok(Wire(Box::new(Pipes { stdin, stdout, _child: child })))
-    }
-}
-
-/// A child's standard input and output as one connection; the child ends with it.
-struct Pipes {
-    stdin: ChildStdin,
-    stdout: ChildStdout,
-    _child: Child,
-}
-
-impl AsyncRead for Pipes {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stdout).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Pipes {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stdin).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stdin).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stdin).poll_shutdown(cx)
+        }
     }
 }
 
@@ -191,7 +111,7 @@ impl tower_service::Service<Uri> for Dialer {
 }
 
 fn tls_config(files: &TlsFiles) -> Result<ClientConfig, EngineError> {
-    let wrong = |path: &PathBuf, what: &str, e: &dyn std::fmt::Display| {
+    let wrong = |path: &Path, what: &str, e: &dyn std::fmt::Display| {
         EngineError::new(ErrorKind::Config, format!("{}: {what}: {e}", path.display()))
             .with_hint("check DOCKER_CERT_PATH, or the context's TLS files")
     };
@@ -220,7 +140,10 @@ fn tls_config(files: &TlsFiles) -> Result<ClientConfig, EngineError> {
             let secret = PrivateKeyDer::from_pem_file(key).map_err(|e| wrong(key, "no private key", &e))?;
             builder.with_client_auth_cert(chain, secret).map_err(|e| wrong(cert, "does not fit its key", &e))
         }
-        _ => Ok(builder.with_no_client_auth()),
+        (None, None) => Ok(builder.with_no_client_auth()),
+        (Some(one), None) | (None, Some(one)) => {
+            Err(wrong(one, "stands alone", &"cert.pem and key.pem must both be there, or neither"))
+        }
     }
 }
 

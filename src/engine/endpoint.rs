@@ -201,7 +201,7 @@ impl Endpoint {
             return Self::context(name, "DOCKER_CONTEXT", around);
         }
         let file = around.config_dir().join("config.json");
-        if let Ok(text) = std::fs::read(&file) {
+        if let Some(text) = read(&file)? {
             let config: CliConfig = serde_json::from_slice(&text).map_err(|e| {
                 EngineError::new(ErrorKind::Config, format!("{}: {e}", file.display()))
                     .with_hint("the docker CLI's config file is broken; mend it, or set DOCKER_HOST")
@@ -219,19 +219,13 @@ impl Endpoint {
         let mut all = vec![("default".to_owned(), Ok(default))];
         let Ok(dirs) = std::fs::read_dir(around.config_dir().join("contexts/meta")) else { return all };
         for dir in dirs.flatten() {
-            let Ok(text) = std::fs::read(dir.path().join("meta.json")) else { continue };
-            match serde_json::from_slice::<ContextFile>(&text) {
-                Ok(file) if !file.name.is_empty() => {
+            match context_file(&dir.path().join("meta.json")) {
+                Ok(Some(file)) if !file.name.is_empty() => {
                     all.push((file.name.clone(), Self::context(&file.name, "context", around)));
                 }
                 Ok(_) => {}
-                Err(e) => {
-                    let place = dir.path().join("meta.json");
-                    all.push((
-                        dir.file_name().to_string_lossy().chars().take(12).collect(),
-                        Err(EngineError::new(ErrorKind::Config, format!("{}: {e}", place.display()))),
-                    ));
-                }
+                // Its name is in the file that cannot be read.
+                Err(e) => all.push((dir.file_name().to_string_lossy().chars().take(12).collect(), Err(e))),
             }
         }
         all[1..].sort_by(|a, b| a.0.cmp(&b.0));
@@ -245,13 +239,17 @@ impl Endpoint {
 
     /// Environment for a child process, so that it talks to the same engine.
     pub fn docker_env(&self) -> Vec<(String, String)> {
-        let mut env =
-            vec![("DOCKER_HOST".to_owned(), self.address.to_string()), ("DOCKER_CONTEXT".to_owned(), String::new())];
-        if let Some(tls) = &self.tls {
-            if let Some(dir) = tls.ca.as_ref().or(tls.cert.as_ref()).and_then(|p| p.parent()) {
-                env.push(("DOCKER_CERT_PATH".to_owned(), dir.display().to_string()));
-            }
-            env.push((if tls.verify { "DOCKER_TLS_VERIFY" } else { "DOCKER_TLS" }.to_owned(), "1".to_owned()));
+        let on = |on: bool| if on { "1" } else { "" }.to_owned();
+        let tls = self.tls.as_ref();
+        // Empty counts as not set: what this process was started with must not decide about another engine.
+        let mut env = vec![
+            ("DOCKER_HOST".to_owned(), self.address.to_string()),
+            ("DOCKER_CONTEXT".to_owned(), String::new()),
+            ("DOCKER_TLS".to_owned(), on(tls.is_some_and(|t| !t.verify))),
+            ("DOCKER_TLS_VERIFY".to_owned(), on(tls.is_some_and(|t| t.verify))),
+        ];
+        if let Some(dir) = tls.and_then(|t| t.ca.as_ref().or(t.cert.as_ref())).and_then(|p| p.parent()) {
+            env.push(("DOCKER_CERT_PATH".to_owned(), dir.display().to_string()));
         }
         env
     }
@@ -291,21 +289,16 @@ impl Endpoint {
             let names: Vec<_> = Self::contexts(around).into_iter().map(|(n, _)| n).collect();
             format!("there are: {}; or give an address such as ssh://user@host", names.join(", "))
         };
-        let text = match std::fs::read(&file) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(EngineError::new(ErrorKind::Config, format!("{source}: there is no context `{name}`"))
-                    .with_hint(known()));
-            }
-            Err(e) => return Err(EngineError::new(ErrorKind::Config, format!("{}: {e}", file.display()))),
+        let Some(meta) = context_file(&file)? else {
+            return Err(EngineError::new(ErrorKind::Config, format!("{source}: there is no context `{name}`"))
+                .with_hint(known()));
         };
-        let meta: ContextFile = serde_json::from_slice(&text)
-            .map_err(|e| EngineError::new(ErrorKind::Config, format!("{}: {e}", file.display())))?;
         let Some(docker) = meta.endpoints.get("docker").filter(|d| !d.host.is_empty()) else {
             return Err(EngineError::new(ErrorKind::Config, format!("context `{name}` names no docker endpoint"))
                 .with_hint(known()));
         };
-        let address = Address::parse(&docker.host)?;
+        let address = Address::parse(&docker.host)
+            .map_err(|e| EngineError::new(e.kind, format!("{}: {}", file.display(), e.message)).with_hint(e.hint))?;
         let dir = around.config_dir().join("contexts/tls").join(&hash).join("docker");
         let tls = (matches!(address, Address::Tcp { .. }) && (dir.is_dir() || docker.skip_tls_verify))
             .then(|| tls_in(&dir, !docker.skip_tls_verify));
@@ -331,6 +324,24 @@ impl Endpoint {
         };
         Self { name: name.to_owned(), address: Address::Unix(path), tls: None, source: "the default".to_owned() }
     }
+}
+
+/// What a file holds; nothing when it is not there.
+fn read(file: &Path) -> Result<Option<Vec<u8>>, EngineError> {
+    match std::fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(EngineError::new(ErrorKind::Config, format!("{}: {e}", file.display()))
+            .with_hint("it must be readable; or set DOCKER_CONFIG or DOCKER_HOST")),
+    }
+}
+
+fn context_file(file: &Path) -> Result<Option<ContextFile>, EngineError> {
+    let Some(bytes) = read(file)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| {
+        EngineError::new(ErrorKind::Config, format!("{}: {e}", file.display()))
+            .with_hint("the file of a docker context is broken; make the context again with `docker context create`")
+    })
 }
 
 /// The name of a context's folders.
@@ -430,6 +441,60 @@ mod tests {
         assert!(tls.verify && tls.ca == Some("/certs/ca.pem".into()));
         let plain = Endpoint::resolve(None, &around(dir.path(), &env[..1])).unwrap();
         assert_eq!((plain.address.to_string(), plain.tls), ("tcp://h:2375".to_owned(), None));
+    }
+
+    #[test]
+    fn a_contexts_tls_files_and_its_word_on_verification_count() {
+        let dir = tempfile::tempdir().unwrap();
+        context(dir.path(), "plain", "tcp://h:1");
+        context(dir.path(), "tls", "tcp://h:2");
+        let files = dir.path().join(".docker/contexts/tls").join(hash("tls")).join("docker");
+        std::fs::create_dir_all(&files).unwrap();
+        std::fs::write(files.join("cert.pem"), "").unwrap();
+        // What the process was started with is about another engine.
+        let around = around(dir.path(), &[("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/elsewhere")]);
+        let tls = |name: &str| Endpoint::resolve(Some(name), &around).unwrap().tls;
+        assert_eq!(tls("plain"), None);
+        let found = tls("tls").unwrap();
+        assert!(found.verify && found.key.is_none(), "{found:?}");
+        assert_eq!((found.ca, found.cert), (Some(files.join("ca.pem")), Some(files.join("cert.pem"))));
+        let meta = dir.path().join(".docker/contexts/meta").join(hash("tls")).join("meta.json");
+        std::fs::write(meta, r#"{"Name":"tls","Endpoints":{"docker":{"Host":"tcp://h:2","SkipTLSVerify":true}}}"#)
+            .unwrap();
+        let found = tls("tls").unwrap();
+        assert!(!found.verify && found.ca.is_none(), "{found:?}");
+    }
+
+    #[test]
+    fn a_child_gets_the_same_engine_whatever_this_process_was_started_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let env = |vars: &[(&str, &str)]| -> BTreeMap<String, String> {
+            Endpoint::resolve(None, &around(dir.path(), vars)).unwrap().docker_env().into_iter().collect()
+        };
+        let plain = env(&[("DOCKER_HOST", "ssh://h"), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CONTEXT", "x")]);
+        assert_eq!(plain["DOCKER_HOST"], "ssh://h");
+        assert_eq!((&*plain["DOCKER_CONTEXT"], &*plain["DOCKER_TLS_VERIFY"], &*plain["DOCKER_TLS"]), ("", "", ""));
+        let tls = env(&[("DOCKER_HOST", "tcp://h"), ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")]);
+        assert_eq!((&*tls["DOCKER_TLS_VERIFY"], &*tls["DOCKER_TLS"], &*tls["DOCKER_CERT_PATH"]), ("1", "", "/certs"));
+    }
+
+    #[test]
+    fn a_context_that_cannot_be_read_is_named_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        context(dir.path(), "odd", "gopher://h");
+        let around = around(dir.path(), &[]);
+        let error = Endpoint::resolve(Some("odd"), &around).unwrap_err();
+        assert!(error.message.contains("meta.json") && error.message.contains("gopher://h"), "{error}");
+        let meta = dir.path().join(".docker/contexts/meta").join(hash("odd")).join("meta.json");
+        std::fs::write(meta, "{").unwrap();
+        let error = Endpoint::resolve(Some("odd"), &around).unwrap_err();
+        assert!(error.message.contains("meta.json") && error.message.contains("line 1"), "{error}");
+        let all = Endpoint::contexts(&around);
+        assert_eq!((all.len(), all[0].1.is_ok(), all[1].1.is_err()), (2, true, true));
+        // A folder stands for any file that is there but cannot be read.
+        std::fs::create_dir(dir.path().join(".docker/config.json")).unwrap();
+        let error = Endpoint::resolve(None, &around).unwrap_err();
+        assert!(error.message.contains("config.json"), "{error}");
     }
 
     #[test]

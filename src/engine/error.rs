@@ -42,8 +42,9 @@ impl EngineError {
 
     /// The same error with advice on what to do next.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
+    pub fn with_hint(mut self, hint: impl AsRef<str>) -> Self {
+        // It may name contexts and files, which are not ours.
+        self.hint = crate::text::clean(hint.as_ref()).into_owned();
         self
     }
 }

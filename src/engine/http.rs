@@ -12,11 +12,12 @@ use http_body_util::{BodyExt, BodyStream, Full, Limited};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 
 use super::dial::Dialer;
 use super::endpoint::{Address, Endpoint};
+use super::failure::{answered, broken, root};
 use super::{EngineError, ErrorKind, Result};
 
 /// For what an engine answers from memory.
@@ -32,28 +33,34 @@ pub(super) struct Http {
     raw: Client<Dialer, Full<Bytes>>,
     dialer: Dialer,
     endpoint: Endpoint,
+    /// What stands before each path. The connector ignores it, but it makes the Host header, by which a
+    /// proxy before an engine may tell its hosts apart.
+    base: String,
 }
 
 impl Http {
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self> {
         let dialer = Dialer::new(endpoint)?;
-        let raw =
-            Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(dialer.clone());
-        Ok(Self { raw, dialer, endpoint: endpoint.clone() })
+        let base = match &endpoint.address {
+            tcp @ Address::Tcp { .. } => tcp.to_string().replacen("tcp://", "http://", 1),
+            _ => "http://docker".to_owned(),
+        };
+        Ok(Self { raw: pool(&dialer, endpoint), dialer, endpoint: endpoint.clone(), base })
     }
 
     /// The typed client over the same kind of connections.
     pub(super) fn bollard(&self) -> Result<bollard::Docker> {
-        let client: Client<Dialer, _> =
-            Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(self.dialer.clone());
+        let client: Client<Dialer, _> = pool(&self.dialer, &self.endpoint);
         let send = move |request: bollard::BollardRequest| {
             let client = client.clone();
             Box::pin(async move { client.request(request).await.map_err(bollard::errors::Error::from) })
                 as std::pin::Pin<Box<dyn Future<Output = _> + Send>>
         };
+        // The version is asked for but never sent: this client drops it from the path, which is just what
+        // is wanted (see above).
         bollard::Docker::connect_with_custom_transport(
             send,
-            Some("http://docker"),
+            Some(&self.base),
             LONG.as_secs(),
             bollard::API_DEFAULT_VERSION,
         )
@@ -65,13 +72,12 @@ impl Http {
         let what = format!("{method} {path}");
         let request = Request::builder()
             .method(method)
-            .uri(format!("http://docker{path}"))
-            .header("host", "docker")
+            .uri(format!("{}{path}", self.base))
             .body(Full::default())
             .map_err(|e| EngineError::new(ErrorKind::Other, format!("{what}: {e}")))?;
         let response = match tokio::time::timeout(patience, self.raw.request(request)).await {
             Err(_) => return Err(self.timeout(&what, patience)),
-            Ok(Err(error)) => return Err(self.broken(&error)),
+            Ok(Err(error)) => return Err(broken(&self.endpoint.address, &error)),
             Ok(Ok(response)) => response,
         };
         let status = response.status();
@@ -83,11 +89,7 @@ impl Http {
             .await
             .map(http_body_util::Collected::to_bytes)
             .unwrap_or_default();
-        let message = serde_json::from_slice::<serde_json::Value>(&body)
-            .ok()
-            .and_then(|v| v["message"].as_str().map(str::to_owned))
-            .unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
-        Err(answered(&what, status.as_u16(), &message))
+        Err(answered(&what, status.as_u16(), &String::from_utf8_lossy(&body)))
     }
 
     /// Reads a JSON answer whole.
@@ -96,7 +98,9 @@ impl Http {
         let body = tokio::time::timeout(patience, Limited::new(response.into_body(), LARGEST).collect()).await;
         let body = match body {
             Err(_) => return Err(self.timeout(&format!("GET {path}"), patience)),
-            Ok(Err(e)) => return Err(EngineError::new(ErrorKind::Unreachable, format!("GET {path} broke off: {e}"))),
+            Ok(Err(e)) => {
+                return Err(EngineError::new(ErrorKind::Unreachable, format!("GET {path} broke off: {}", root(&*e))));
+            }
             Ok(Ok(body)) => body.to_bytes(),
         };
         serde_json::from_slice(&body)
@@ -123,94 +127,36 @@ impl Http {
         EngineError::new(ErrorKind::Timeout, message)
     }
 
-    /// The words for a connection that could not be made or broke.
-    pub(super) fn broken(&self, error: &(dyn std::error::Error + 'static)) -> EngineError {
-        let address = &self.endpoint.address;
-        let io = chain(error).find_map(|e| e.downcast_ref::<std::io::Error>());
-        if matches!(address, Address::Ssh { .. }) {
-            let said = self.dialer.said().unwrap_or_else(|| root(error));
-            return EngineError::new(ErrorKind::Unreachable, format!("{address}: {said}"))
-                .with_hint("try it by hand: ssh must log in without a question, and docker must be there");
-        }
-        let Some(io) = io else {
-            return EngineError::new(ErrorKind::Unreachable, format!("{address}: {}", root(error)));
-        };
-        match (io.kind(), address) {
-            (std::io::ErrorKind::NotFound, Address::Unix(path)) => {
-                EngineError::new(ErrorKind::Unreachable, format!("there is no engine at {}", path.display()))
-                    .with_hint(if path.as_path() == std::path::Path::new(DEFAULT) {
-                        "is Docker installed and running? sudo systemctl start docker"
-                    } else {
-                        "is it running? check DOCKER_HOST or --host"
-                    })
-            }
-            (std::io::ErrorKind::PermissionDenied, Address::Unix(path)) => {
-                EngineError::new(ErrorKind::Permission, format!("{} may not be opened by this user", path.display()))
-                    .with_hint("sudo usermod -aG docker $USER, then log in again; the docker group equals root")
-            }
-            (std::io::ErrorKind::ConnectionRefused, _) => {
-                EngineError::new(ErrorKind::Unreachable, format!("nobody listens at {address}"))
-                    .with_hint("the engine is not running: sudo systemctl start docker; journalctl -u docker tells why it stopped")
-            }
-            _ if chain(error).any(<dyn std::error::Error + 'static>::is::<rustls::Error>) || io.to_string().contains("certificate") => {
-                EngineError::new(ErrorKind::Config, format!("TLS with {address} failed: {}", root(error)))
-                    .with_hint("check DOCKER_CERT_PATH: ca.pem must have signed the engine's certificate, cert.pem and key.pem must be yours")
-            }
-            _ => EngineError::new(ErrorKind::Unreachable, format!("{address}: {}", root(error))),
-        }
-    }
-
     /// The words for a failure of the typed client.
     pub(super) fn failed(&self, what: &str, error: &bollard::errors::Error) -> EngineError {
+        use bollard::errors::Error;
+        let address = &self.endpoint.address;
         match error {
-            bollard::errors::Error::DockerResponseServerError { status_code, message } => {
-                answered(what, *status_code, message)
-            }
-            bollard::errors::Error::RequestTimeoutError => self.timeout(what, LONG),
-            other => self.broken(other),
+            Error::DockerResponseServerError { status_code, message } => answered(what, *status_code, message),
+            // What fails after the answer began, such as a pull.
+            Error::DockerStreamError { error } => answered(what, 500, error),
+            Error::RequestTimeoutError => self.timeout(what, LONG),
+            Error::HyperLegacyError { err } => broken(address, err),
+            Error::HyperResponseError { err } => broken(address, err),
+            Error::IOError { err } => broken(address, err),
+            other => EngineError::new(ErrorKind::Other, format!("the answer to {what} is not understood: {other}")),
         }
     }
 }
 
-const DEFAULT: &str = super::DEFAULT_SOCKET;
-
-/// The words for an answer that says no.
-fn answered(what: &str, status: u16, message: &str) -> EngineError {
-    let message = message.trim();
-    let what = what.split('?').next().unwrap_or(what);
-    let kind = match status {
-        401 | 403 => ErrorKind::Forbidden,
-        404 => ErrorKind::NotFound,
-        409 => ErrorKind::Conflict,
-        _ => ErrorKind::Other,
-    };
-    if kind == ErrorKind::Forbidden {
-        return EngineError::new(kind, format!("the API refuses {what} ({status})"))
-            .with_hint("a socket proxy or an authorisation plugin does not let this pass");
-    }
-    let message = message.strip_prefix("Error response from daemon: ").unwrap_or(message);
-    if message.is_empty() || message.starts_with('<') {
-        EngineError::new(kind, format!("{what} was answered with {status}"))
-    } else {
-        EngineError::new(kind, message)
-    }
-}
-
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |e| cause(*e))
-}
-
-/// What an error wraps; an I/O error hides that from `source`.
-fn cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a (dyn std::error::Error + 'static)> {
-    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    inner.map(|inner| inner as &(dyn std::error::Error + 'static)).or_else(|| error.source())
-}
-
-/// The innermost cause: the outer ones only say that something failed.
-fn root(error: &(dyn std::error::Error + 'static)) -> String {
-    chain(error).last().map_or_else(String::new, ToString::to_string)
+/// Connections that are kept for the next request: to log in by ssh again takes far longer than to
+/// connect to a socket.
+fn pool<B>(dialer: &Dialer, endpoint: &Endpoint) -> Client<Dialer, B>
+where
+    B: hyper::body::Body + Send,
+    B::Data: Send,
+{
+    let idle = if matches!(endpoint.address, Address::Ssh { .. }) { 600 } else { 30 };
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(idle))
+        .pool_max_idle_per_host(4)
+        .build(dialer.clone())
 }
 
 /// `text` as part of a path or query.

@@ -4,14 +4,23 @@
 //! [`EngineError`], which says what happened, why, and what to do next. Actions go through bollard;
 //! what is listed or streamed is read by structures of our own, because engines from 20.10 to 29 and
 //! podman leave different fields out and typed clients refuse such answers.
+//!
+//! Names, labels, messages and whatever else is one line of text has been cleaned of control characters
+//! here, so nothing above can pass them to a terminal. Raw are only [`model::Inspection::raw`], its `env`,
+//! the outputs of its probes, what `inspect_image`, `inspect_network` and `inspect_volume` answer, and
+//! logs: whoever shows these cleans them.
 
 mod actions;
+mod containers;
 mod dial;
 mod endpoint;
 mod error;
+mod failure;
 mod http;
 mod listing;
 pub mod model;
+mod raw;
+mod ssh;
 mod streams;
 
 use std::sync::Arc;

@@ -154,7 +154,7 @@ pub struct Mount {
     pub kind: String,
     /// The volume's name, for volumes.
     pub name: Option<String>,
-    /// Path on the host.
+    /// Path on the host; empty for a tmpfs, and for anonymous volumes in a listing.
     pub source: String,
     /// Path in the container.
     pub target: String,
@@ -169,7 +169,8 @@ pub struct Container {
     pub id: Id,
     /// Its name, without the leading slash.
     pub name: String,
-    /// The image as it was asked for, such as `redis:7`.
+    /// The image as it was asked for, such as `redis:7`. In a listing its identifier where that tag has
+    /// moved to another image since; an inspection keeps to what was asked for.
     pub image: String,
     /// The image it really runs.
     pub image_id: String,

@@ -8,10 +8,10 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use hyper::Method;
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::http::{Http, SHORT, escape};
 use super::model::{Event, Sample};
+use super::raw::{Labels, clean, labels, raw, time};
 use super::{Engine, EngineError, ErrorKind, Result};
 
 /// Which part of a log is wanted. Every line comes with its time.
@@ -27,83 +27,27 @@ pub struct LogAsk {
     pub until: Option<Timestamp>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawEvent {
-    #[serde(rename = "Type")]
-    kind: String,
-    #[serde(rename = "Action")]
-    action: String,
-    #[serde(rename = "Actor")]
-    actor: RawActor,
-    time: i64,
-    #[serde(rename = "timeNano")]
-    time_nano: i64,
+raw! {
+    "PascalCase":
+    struct RawEvent {
+        kind = "Type": String, action: String, actor: RawActor, time = "time": i64, time_nano = "timeNano": i64,
+    }
+    struct RawActor { id = "ID": String, attributes: Labels }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "PascalCase")]
-struct RawActor {
-    #[serde(rename = "ID")]
-    id: String,
-    attributes: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawStats {
-    read: Option<Timestamp>,
-    cpu_stats: RawCpu,
-    memory_stats: RawMemory,
-    pids_stats: RawPids,
-    networks: Option<BTreeMap<String, RawNetwork>>,
-    blkio_stats: RawBlock,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawCpu {
-    cpu_usage: RawCpuUsage,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawCpuUsage {
-    total_usage: u64,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawMemory {
-    usage: u64,
-    limit: u64,
-    stats: Option<BTreeMap<String, serde_json::Value>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawPids {
-    current: Option<u64>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawNetwork {
-    rx_bytes: u64,
-    tx_bytes: u64,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawBlock {
-    io_service_bytes_recursive: Option<Vec<RawBlockEntry>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct RawBlockEntry {
-    op: String,
-    value: u64,
+raw! {
+    "snake_case":
+    struct RawStats {
+        read: String, cpu_stats: RawCpu, memory_stats: RawMemory, pids_stats: RawPids,
+        networks: BTreeMap<String, RawNetwork>, blkio_stats: RawBlock,
+    }
+    struct RawCpu { cpu_usage: RawCpuUsage }
+    struct RawCpuUsage { total_usage: u64 }
+    struct RawMemory { usage: u64, limit: u64, stats: BTreeMap<String, serde_json::Value> }
+    struct RawPids { current: u64 }
+    struct RawNetwork { rx_bytes: u64, tx_bytes: u64 }
+    struct RawBlock { io_service_bytes_recursive: Vec<RawBlockEntry> }
+    struct RawBlockEntry { op: String, value: u64 }
 }
 
 impl Engine {
@@ -170,9 +114,7 @@ fn lines(pieces: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result
 fn event(line: &[u8]) -> Result<Event> {
     let raw: RawEvent = serde_json::from_slice(line)
         .map_err(|e| EngineError::new(ErrorKind::Other, format!("an event is not understood: {e}")))?;
-    let clean = |text: &str| crate::text::clean(text).into_owned();
-    let attributes: BTreeMap<String, String> =
-        raw.actor.attributes.unwrap_or_default().iter().map(|(k, v)| (clean(k), clean(v))).collect();
+    let attributes = labels(&raw.actor.attributes);
     let time = if raw.time_nano > 0 {
         Timestamp::from_nanosecond(raw.time_nano.into())
     } else {
@@ -195,23 +137,76 @@ fn event(line: &[u8]) -> Result<Event> {
 fn sample(line: &[u8]) -> Result<Sample> {
     let raw: RawStats = serde_json::from_slice(line)
         .map_err(|e| EngineError::new(ErrorKind::Other, format!("statistics are not understood: {e}")))?;
-    let stat =
-        |name: &str| raw.memory_stats.stats.as_ref().and_then(|s| s.get(name)).and_then(serde_json::Value::as_u64);
+    let stat = |name: &str| raw.memory_stats.stats.get(name).and_then(serde_json::Value::as_u64);
     // As the docker CLI: cgroup v1 says total_inactive_file, v2 inactive_file.
     let cache = stat("total_inactive_file").or_else(|| stat("inactive_file")).unwrap_or(0);
     let memory = raw.memory_stats.usage;
-    let networks = raw.networks.unwrap_or_default();
-    let block = raw.blkio_stats.io_service_bytes_recursive.unwrap_or_default();
+    let networks = raw.networks;
+    let block = raw.blkio_stats.io_service_bytes_recursive;
     let moved = |op: &str| block.iter().filter(|e| e.op.eq_ignore_ascii_case(op)).map(|e| e.value).sum();
     Ok(Sample {
-        time: raw.read.unwrap_or_default(),
+        // An engine that does not say when has read it just now.
+        time: time(&raw.read).unwrap_or_else(Timestamp::now),
         cpu_ns: raw.cpu_stats.cpu_usage.total_usage,
         memory: if cache < memory { memory - cache } else { memory },
         memory_limit: raw.memory_stats.limit,
-        pids: raw.pids_stats.current.unwrap_or(0),
+        pids: raw.pids_stats.current,
         net_rx: networks.values().map(|n| n.rx_bytes).sum(),
         net_tx: networks.values().map(|n| n.tx_bytes).sum(),
         block_read: moved("read"),
         block_write: moved("write"),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_without_the_cache_that_could_go_as_docker_stats_does() {
+        let read =
+            |stats: &str| sample(format!(r#"{{"memory_stats":{{"usage":100,"stats":{stats}}}}}"#).as_bytes()).unwrap();
+        assert_eq!(read(r#"{"total_inactive_file":30,"inactive_file":10}"#).memory, 70);
+        assert_eq!(read(r#"{"inactive_file":10}"#).memory, 90);
+        assert_eq!(read(r#"{"inactive_file":200}"#).memory, 100);
+        assert_eq!(read("null").memory, 100);
+    }
+
+    #[test]
+    fn statistics_of_which_most_is_missing_are_read() {
+        let read = sample(
+            br#"{"read":"2026-01-01T00:00:00.5Z","networks":{"eth0":{"rx_bytes":1},"eth1":{"rx_bytes":2,"tx_bytes":3}},
+                "blkio_stats":{"io_service_bytes_recursive":[{"op":"Read","value":4},{"op":"read","value":5},{"op":"write","value":6}]},
+                "pids_stats":{},"cpu_stats":null}"#,
+        )
+        .unwrap();
+        assert_eq!((read.net_rx, read.net_tx, read.block_read, read.block_write), (3, 3, 9, 6));
+        assert_eq!(read.time.to_string(), "2026-01-01T00:00:00.5Z");
+        assert!(sample(b"{}").is_ok() && sample(br#"{"blkio_stats":{"io_service_bytes_recursive":null}}"#).is_ok());
+        assert_eq!(sample(b"<html>").unwrap_err().kind, ErrorKind::Other);
+    }
+
+    #[test]
+    fn an_events_words_are_harmless() {
+        let read = event(
+            br#"{"Type":"container","Action":"die","Actor":{"ID":"ab","Attributes":{"name":"x\u001b[2J","exitCode":"3"}},
+                "time":1700000000,"timeNano":1700000000000000005}"#,
+        )
+        .unwrap();
+        assert_eq!((read.name.as_str(), read.attributes["exitCode"].as_str()), ("x·[2J", "3"));
+        assert_eq!(read.time.subsec_nanosecond(), 5);
+        assert_eq!(event(br#"{"Type":"volume","Actor":{"ID":"v","Attributes":null},"time":7}"#).unwrap().name, "v");
+    }
+
+    #[tokio::test]
+    async fn documents_are_told_apart_wherever_the_stream_is_cut() {
+        let whole = b"{\"a\":1}\n{\"b\":2}\r\n{\"c\":3}";
+        for cut in 0..=whole.len() {
+            let pieces = [&whole[..cut], &whole[cut..]].map(|p| Ok(Bytes::copy_from_slice(p)));
+            let found: Vec<_> = lines(futures::stream::iter(pieces).boxed()).try_collect().await.unwrap();
+            let found: Vec<_> = found.iter().map(|l| l.trim_ascii()).collect();
+            assert_eq!(found, [&b"{\"a\":1}"[..], b"{\"b\":2}", b"{\"c\":3}"], "cut at {cut}");
+        }
+    }
 }

@@ -98,6 +98,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let host = Host::open(&options.endpoint, watch).map_err(|e| eyre!("{e}"))?;
     let settings = settings(options.config, options.theme.as_deref())?;
     let mut signals = Signals::listen()?;
+    let mut resized = signal(SignalKind::window_change())?;
     let terminal = Terminal::take(settings.config.mouse).wrap_err("the terminal cannot be taken over")?;
     let backend = Quiet::new(std::io::BufWriter::with_capacity(64 << 10, std::io::stdout()));
     let mut screen = ratatui::Terminal::new(backend).wrap_err("the terminal's size is not known")?;
@@ -117,6 +118,11 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
         let waits = matches!(panel.app.snap.link, Link::Connecting) && Instant::now() < first;
         if dirty && !waits && (eager || drawn.elapsed() >= FRAME) {
             panel.app.now = Timestamp::now();
+            // The terminal itself knows best: messages about its size come late, and some not at all.
+            let size = screen.size()?;
+            if size != panel.app.size {
+                panel.take(Msg::Resize(size), &terminal, &mut screen)?;
+            }
             screen.draw(|frame| draw::draw(&panel.app, frame))?;
             (dirty, eager, drawn) = (false, false, Instant::now());
         }
@@ -136,6 +142,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
                 Some(Err(_)) | None => break,
             },
             () = signals.any() => break,
+            _ = resized.recv() => (dirty, eager) = (true, true),
             () = tokio::time::sleep_until(if waits { first } else { drawn + FRAME }), if dirty => {}
             Some(event) = task_inbox.recv() => {
                 panel.take(Msg::Task(event), &terminal, &mut screen)?;

@@ -1,0 +1,79 @@
+//! Engines of other kinds: podman, and one newer than this machine's.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::docker::host;
+use common::live::{Made, endpoint_at, seen, watch};
+use ondeck::engine::LogAsk;
+use ondeck::engine::model::{Container, State};
+use ondeck::fleet::Link;
+
+/// What a listing and an inspection both say.
+fn common_part(c: &Container) -> impl PartialEq + std::fmt::Debug + use<> {
+    let networks: Vec<_> = c.networks.iter().map(|n| (n.network.clone(), n.network_id.clone(), n.ip)).collect();
+    (
+        (c.id.clone(), c.name.clone(), c.image.clone(), c.image_id.clone(), c.state, c.health, c.exit_code),
+        (c.ports.clone(), c.labels.clone(), c.mounts.clone(), networks, c.created),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn podman_is_read_as_docker_is() {
+    struct Down;
+    impl Drop for Down {
+        fn drop(&mut self) {
+            host("podman.sh", &["down"]);
+        }
+    }
+    let address = host("podman.sh", &["up"]);
+    let _down = Down;
+    let watched = watch(&endpoint_at(&address));
+    let ticker = |s: &ondeck::fleet::Snapshot| {
+        s.containers.values().find(|c| c.name == "ticker" && c.state == State::Running).cloned()
+    };
+    let container = seen(&watched, "podman's container", ticker).await;
+    let engine = watched.engine();
+    let info = engine.info().await.unwrap();
+    assert_eq!(info.product, "podman");
+    assert!(!engine.images().await.unwrap().is_empty() && !engine.networks().await.unwrap().is_empty());
+    let listed = engine.containers().await.unwrap().into_iter().find(|c| c.id == container.id).unwrap();
+    let inspected = engine.inspect(&container.id).await.unwrap().container;
+    assert_eq!(common_part(&listed), common_part(&inspected));
+    let logs = engine.logs(&container.id, &LogAsk { tail: Some(1), ..LogAsk::default() }).await.unwrap();
+    let pieces: Vec<_> = futures::StreamExt::collect(logs).await;
+    assert!(pieces.iter().all(Result::is_ok) && !pieces.is_empty());
+    engine.kill(&container.id, "SIGKILL").await.unwrap();
+    let ended =
+        |s: &ondeck::fleet::Snapshot| s.containers.get(&container.id).filter(|c| c.state == State::Exited).cloned();
+    seen(&watched, "its end", ended).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_engine_is_read_as_the_older_one_is() {
+    struct Down;
+    impl Drop for Down {
+        fn drop(&mut self) {
+            host("modern-engine.sh", &["down"]);
+        }
+    }
+    let address = host("modern-engine.sh", &["up"]);
+    let _down = Down;
+    let made = Made::on("modern", &address);
+    let give = format!("docker save {0} | docker --host {address} load", common::docker::IMAGE);
+    assert!(std::process::Command::new("sh").arg("-c").arg(give).output().unwrap().status.success());
+    let watched = watch(&endpoint_at(&address));
+    seen(&watched, "the engine", |s| (s.link == Link::Up).then_some(())).await;
+    let info = watched.engine().info().await.unwrap();
+    let minor: u32 = info.api_version.split_once('.').unwrap().1.parse().unwrap();
+    assert!(minor >= 44, "{}", info.api_version);
+    let id = made.run("a", &["--network", "none", "--init"], &["sh", "-c", "echo hello; sleep infinity"]);
+    let up = |s: &ondeck::fleet::Snapshot| s.containers.get(&*id).filter(|c| c.state == State::Running).cloned();
+    let container = seen(&watched, "the container", up).await;
+    let listed = watched.engine().containers().await.unwrap().into_iter().find(|c| *c.id == *id).unwrap();
+    assert_eq!(common_part(&listed), common_part(&container));
+    assert!(watched.engine().disk_use().await.unwrap().layers > 0);
+    watched.engine().restart(&id, Some(1)).await.unwrap();
+    drop(made);
+    seen(&watched, "it is gone", |s| (!s.containers.contains_key(&*id)).then_some(())).await;
+}
