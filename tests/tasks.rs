@@ -87,16 +87,16 @@ struct Project {
 impl Project {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let service = |waits: &str| {
-            format!(
-                "    image: debian:bookworm-slim\n    init: true\n    network_mode: none\n    command: [\"sleep\", \"infinity\"]\n{waits}"
-            )
-        };
+        let service =
+            |more: &str| format!("    image: debian:bookworm-slim\n    init: true\n    network_mode: none\n{more}");
+        let sleep = "    command: [sleep, infinity]\n";
+        // Healthy a while after each start.
+        let db = "    command: [sh, -c, 'rm -f /up; sleep 2; touch /up; sleep infinity']\n    healthcheck: {test: [CMD, test, -e, /up], interval: 500ms, retries: 60}\n";
         let text = format!(
             "services:\n  web:\n{}  api:\n{}  db:\n{}    volumes: [\"data:/data\"]\nvolumes:\n  data: {{}}\n",
-            service("    depends_on: [api]\n"),
-            service("    depends_on: [db]\n"),
-            service("")
+            service(&format!("{sleep}    depends_on: [api]\n")),
+            service(&format!("{sleep}    depends_on: {{db: {{condition: service_healthy}}}}\n")),
+            service(db)
         );
         std::fs::write(dir.path().join("compose.yaml"), text).unwrap();
         Self { name: common::docker::unique("project"), dir }
@@ -133,7 +133,15 @@ async fn a_stack_goes_up_restarts_in_order_and_goes_down_without_its_file() {
         s.stack(&project.name).filter(|s| s.containers().filter(|c| c.state.is_up()).count() == 3).cloned()
     };
     let stack = seen(&bench.host, "the stack", whole).await;
-    let task = bench.run(Job::Stack { verb: StackVerb::Restart, stack: stack.clone() }).await;
+    let db = stack.services.iter().find(|s| s.name == "db").unwrap().containers[0].clone();
+    let id = bench.runner.run(Job::Stack { verb: StackVerb::Restart, stack: stack.clone() });
+    let waiting = format!("waiting for {} to be healthy", db.name);
+    while bench.tasks.get(id).is_none_or(|t| t.progress.2 != waiting) {
+        let event = bench.events.recv().await.unwrap();
+        bench.tasks.apply(event);
+        assert!(bench.tasks.get(id).is_none_or(|t| t.outcome.is_none()), "it did not wait: {:?}", bench.tasks.get(id));
+    }
+    let task = bench.ended(id).await;
     assert!(matches!(&task.outcome, Some(Outcome::Done(s)) if s.starts_with("restarted 3 containers")), "{task:?}");
     let mut started = Vec::new();
     for name in ["db", "api", "web"] {
