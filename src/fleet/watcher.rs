@@ -544,6 +544,10 @@ impl Watcher {
                 container.command.clone_from(&old.command);
                 (container.started, container.finished) = (old.started, old.finished);
                 container.networks.clone_from(&old.networks);
+                container.mounts.clone_from(&old.mounts);
+                if container.image_id == old.image_id {
+                    container.image.clone_from(&old.image);
+                }
             } else if (old.is_some() && !as_before)
                 || container.status() >= Status::Unhealthy
                 || container.exit_code == Some(137)
