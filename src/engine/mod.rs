@@ -15,6 +15,7 @@ mod containers;
 mod dial;
 mod endpoint;
 mod error;
+mod exec;
 mod failure;
 mod http;
 mod listing;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 pub use actions::{Prune, Pruned};
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
+pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};
 pub use streams::LogAsk;
 
 /// What every call answers with.
