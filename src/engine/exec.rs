@@ -272,6 +272,17 @@ pub(super) struct Tunnel {
     complaint: Vec<u8>,
 }
 
+impl Engine {
+    /// A command's input and output as one connection, such as to a port that only its container can reach.
+    pub async fn tunnel(
+        &self,
+        container: &str,
+        command: &[String],
+    ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
+        Tunnel::through(&self.http, container, command).await.map_err(|e| super::failure::told(&e))
+    }
+}
+
 impl Tunnel {
     pub(super) async fn through(http: &Http, container: &str, command: &[String]) -> io::Result<Self> {
         let ask = ExecAsk { command: command.to_vec(), stdin: true, ..ExecAsk::default() };
