@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_yaml::Spanned;
 
 use super::source::{ConfigError, Entries, Source, hinted, quoted, suggestion};
-use super::{Ascii, Binding, Chord, Config, Confirm, CustomCommand, Layout, Logs, On, Preset, Secrets, Size, Theme};
+use super::{Ascii, Binding, Chord, Config, Confirm, CustomCommand, Layout, Logs, On, Preset, Secrets, Sessions, Size, Theme};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +20,7 @@ struct ConfigFile {
     commands: Option<Vec<Spanned<CommandEntry>>>,
     stats: Option<bool>,
     logs: Option<Logs>,
+    sessions: Option<Sessions>,
     secrets: Option<Secrets>,
     confirm: Option<Confirm>,
     host: Option<String>,
@@ -170,6 +171,7 @@ impl Config {
         config.keymap = file.keymap.unwrap_or(config.keymap);
         config.stats = file.stats.unwrap_or(config.stats);
         config.logs = file.logs.unwrap_or(config.logs);
+        config.sessions = file.sessions.unwrap_or(config.sessions);
         config.secrets = file.secrets.unwrap_or(config.secrets);
         config.confirm = file.confirm.unwrap_or(config.confirm);
         config.host = file.host.filter(|host| !host.trim().is_empty()).or(config.host);

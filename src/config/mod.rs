@@ -10,6 +10,7 @@ mod explain;
 mod file;
 mod keymap;
 mod secrets;
+mod sessions;
 mod source;
 mod symbols;
 mod theme;
@@ -27,6 +28,7 @@ pub use chord::{Chord, NotAChord};
 pub use command::{CustomCommand, Fields, On};
 pub use keymap::{Binding, Preset};
 pub use secrets::Secrets;
+pub use sessions::Sessions;
 pub use source::{ConfigError, Place, Source};
 pub use symbols::Symbols;
 pub use theme::{DEFAULT as DEFAULT_THEME, Depth, Kind, Theme, ThemeEntry};
@@ -51,6 +53,8 @@ pub struct Config {
     pub stats: bool,
     /// Logs.
     pub logs: Logs,
+    /// Sessions.
+    pub sessions: Sessions,
     /// Which environment variables are masked.
     pub secrets: Secrets,
     /// Which actions ask first.
@@ -140,6 +144,7 @@ impl Default for Config {
             commands: Vec::new(),
             stats: true,
             logs: Logs::default(),
+            sessions: Sessions::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),
             host: None,
