@@ -139,7 +139,13 @@ pub(crate) fn owner() -> String {
     ["USER", "LOGNAME"]
         .iter()
         .find_map(|v| std::env::var(v).ok().filter(|n| !n.is_empty()))
-        .unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()))
+        .unwrap_or_else(|| {
+            let uid = rustix::process::getuid().as_raw().to_string();
+            // A service or a cron job has no USER, but mostly a line here.
+            let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+            let line = users.lines().map(|l| l.split(':').collect::<Vec<_>>()).find(|l| l.get(2) == Some(&uid.as_str()));
+            line.and_then(|l| l.first().map(|n| (*n).to_owned())).unwrap_or_else(|| format!("uid-{uid}"))
+        })
 }
 
 pub(super) fn run(command: Command, endpoint: &Endpoint, config: &Sessions) -> Result<ExitCode, Failure> {

@@ -30,12 +30,12 @@ pub(super) fn tag(config: &Sessions) -> String {
     format!("ondeck/session:{hex}")
 }
 
-/// The identifier of the session image, after it was built if need be.
+/// Builds the session image, unless it is there; answers with its name.
 pub(super) async fn ensure(engine: &Engine, config: &Sessions, tell: &Tell<'_>) -> Result<String> {
     let tag = tag(config);
-    match identifier(engine, &tag).await {
+    match engine.inspect_image(&tag).await {
         Err(e) if e.kind == ErrorKind::NotFound => {}
-        known => return known,
+        known => return known.map(|_| tag),
     }
     tell(Progress::Step(format!("building the session image {tag} from {} (once; about a minute)", config.base)));
     let ask = BuildAsk {
@@ -52,7 +52,7 @@ pub(super) async fn ensure(engine: &Engine, config: &Sessions, tell: &Tell<'_>) 
             ))
         })?));
     }
-    identifier(engine, &tag).await
+    Ok(tag)
 }
 
 /// An image's identifier.

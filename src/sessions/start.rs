@@ -63,8 +63,11 @@ pub(super) fn container(config: &Sessions, image: &str, rights: Rights) -> Value
             // Its own profile of AppArmor forbids the mounts that an inner Docker makes.
             let seccomp = format!("seccomp={}", include_str!("../../assets/session/seccomp.json"));
             host["SecurityOpt"] = json!([seccomp, "apparmor=unconfined"]);
-            // /proc/sys stays read-only, so what the inner networks need is set from outside.
-            host["Sysctls"] = json!({ "net.ipv4.ip_forward": "1" });
+            // As containers have it, but for /proc/sys/net, which is the session's own and which its networks need.
+            host["ReadonlyPaths"] = json!(
+                ["bus", "fs", "irq", "sysrq-trigger", "sys/abi", "sys/debug", "sys/dev", "sys/fs", "sys/kernel", "sys/user", "sys/vm"]
+                    .map(|path| format!("/proc/{path}"))
+            );
         }
         Rights::Privileged => host["Privileged"] = json!(true),
         Rights::Runtime(name) => host["Runtime"] = json!(name),
