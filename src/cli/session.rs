@@ -49,6 +49,14 @@ pub(super) enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
+    /// Let a port of this machine lead to one of a session, until Ctrl-C
+    Forward {
+        /// Which
+        id: String,
+        /// The session's port (its service's when left out), with the one here before a colon where they differ
+        #[arg(value_name = "[LOCAL:]PORT")]
+        ports: Option<String>,
+    },
     /// Let one live longer
     Extend {
         /// Which
@@ -161,6 +169,7 @@ pub(super) fn run(command: Command, endpoint: &Endpoint, config: &Sessions) -> R
                 let ask = ExecAsk { command, user, dir: Some(workdir), ..ExecAsk::default() };
                 exec(&engine, &session, ask).await
             }
+            Command::Forward { id, ports } => forward(&engine, &find(&engine, &id).await?, ports.as_deref()).await,
             Command::Extend { id, by } => extend(&engine, &find(&engine, &id).await?, by).await,
             Command::End { ids, forget } => end(&engine, &ids, forget).await,
             Command::Logs { id, follow } => logs(&engine, &find(&engine, &id).await?, follow).await,
@@ -300,6 +309,20 @@ async fn list(engine: &Engine, as_json: bool) -> Result<ExitCode, Failure> {
     }));
     columns(&mut io::stdout().lock(), &table)?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn forward(engine: &Engine, session: &Session, ports: Option<&str>) -> Result<ExitCode, Failure> {
+    let (local, port) = sessions::ports(ports.unwrap_or_default(), session.port).map_err(Failure::Told)?;
+    let at = (std::net::Ipv4Addr::LOCALHOST, local).into();
+    let relay = engine.forward(&session.name, Session::port_command(port), at).await?;
+    tell(&format!("port {port} of session {} is at http://{}; Ctrl-C ends that", session.id, relay.address));
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
+        over = engine.wait(&session.container, Duration::from_secs(7 * 86_400)) => match over {
+            Err(e) if e.kind != ErrorKind::NotFound => Err(e.into()),
+            _ => Err(Failure::Told(format!("session {} has ended", session.id))),
+        },
+    }
 }
 
 async fn extend(engine: &Engine, session: &Session, by: Period) -> Result<ExitCode, Failure> {

@@ -39,6 +39,7 @@
 mod image;
 mod life;
 mod seed;
+mod service;
 mod start;
 
 use std::collections::BTreeMap;
@@ -51,6 +52,7 @@ use crate::engine::{Address, Endpoint};
 
 pub use life::{Left, Swept, end, extend, forget, left, list, sweep};
 pub use seed::seeded;
+pub use service::{Answer, Ask, look};
 pub use start::{Progress, Tell, start};
 
 /// The label that says that a container or network is a session's, and which.
@@ -202,6 +204,16 @@ impl Session {
     /// A command in its container that connects with a port of the session.
     pub fn port_command(port: u16) -> Vec<String> {
         vec!["socat".into(), "-t".into(), "30".into(), "-".into(), format!("TCP:127.0.0.1:{port},connect-timeout=5")]
+    }
+}
+
+/// Reads `PORT`, `LOCAL:PORT` or nothing, as people type it: the port here, the port of the session.
+pub fn ports(text: &str, port: u16) -> Result<(u16, u16), String> {
+    let number = |word: &str| word.trim().parse::<u16>().map_err(|_| format!("{word} is no port; expected 1 to 65535"));
+    match text.trim().split_once(':') {
+        Some((local, port)) => Ok((number(local)?, number(port)?)),
+        None if text.trim().is_empty() => Ok((port, port)),
+        None => number(text).map(|port| (port, port)),
     }
 }
 
