@@ -142,20 +142,6 @@ struct Shown<'a> {
     egress: bool,
 }
 
-/// The name of whoever runs this.
-pub(crate) fn owner() -> String {
-    ["USER", "LOGNAME"]
-        .iter()
-        .find_map(|v| std::env::var(v).ok().filter(|n| !n.is_empty()))
-        .unwrap_or_else(|| {
-            let uid = rustix::process::getuid().as_raw().to_string();
-            // A service or a cron job has no USER, but mostly a line here.
-            let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-            let line = users.lines().map(|l| l.split(':').collect::<Vec<_>>()).find(|l| l.get(2) == Some(&uid.as_str()));
-            line.and_then(|l| l.first().map(|n| (*n).to_owned())).unwrap_or_else(|| format!("uid-{uid}"))
-        })
-}
-
 pub(super) fn run(command: Command, endpoint: &Endpoint, config: &Sessions) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(async {
@@ -225,7 +211,7 @@ fn json(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 async fn start(engine: &Engine, config: &Sessions, ask: Start) -> Result<ExitCode, Failure> {
-    let mut spec = Spec::new(config, ask.owner.unwrap_or_else(owner));
+    let mut spec = Spec::new(config, ask.owner.unwrap_or_else(sessions::owner));
     (spec.lab, spec.workspace, spec.images, spec.port) = (ask.lab, ask.workspace, ask.images, ask.port);
     spec.egress |= ask.egress;
     spec.memory = ask.memory.map_or(spec.memory, |m| m.0);
@@ -423,7 +409,8 @@ async fn exec(engine: &Engine, session: &Session, ask: ExecAsk) -> Result<ExitCo
 
 /// The exit code that a command ended with, or the words for a session that ended meanwhile.
 async fn ended(engine: &Engine, session: &Session, exec: &str) -> Result<ExitCode, Failure> {
-    let gone = || Failure::Told(format!("session {} has ended; its workspace {} is kept", session.id, session.workspace));
+    let gone =
+        || Failure::Told(format!("session {} has ended; its workspace {} is kept", session.id, session.workspace));
     match engine.exec_state(exec).await {
         Ok(state) => {
             let code = state.code.unwrap_or_default();

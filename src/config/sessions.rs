@@ -62,7 +62,10 @@ fn memory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> 
     if size.0 >= LEAST_MEMORY {
         return Ok(size);
     }
-    Err(hinted(format_args!("found `{size}`, expected at least 256m"), "the Docker in a session needs about 100m itself"))
+    Err(hinted(
+        format_args!("found `{size}`, expected at least 256m"),
+        "the Docker in a session needs about 100m itself",
+    ))
 }
 
 fn cpus<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
@@ -78,5 +81,8 @@ fn pids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     if pids >= 64 {
         return Ok(pids);
     }
-    Err(hinted(format_args!("found `{pids}`, expected at least 64"), "the Docker in a session has about 20 threads itself"))
+    Err(hinted(
+        format_args!("found `{pids}`, expected at least 64"),
+        "the Docker in a session has about 20 threads itself",
+    ))
 }

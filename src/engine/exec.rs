@@ -135,7 +135,8 @@ impl Engine {
         use futures::TryStreamExt;
         let ask = ExecAsk { stdin: !input.is_empty(), ..ask.clone() };
         let PipedExec { id, input: mut pipe, mut output } = self.exec_piped(container, &ask).await?;
-        let broke = |e: &io::Error| EngineError::new(ErrorKind::Unreachable, format!("a command's connection broke: {e}"));
+        let broke =
+            |e: &io::Error| EngineError::new(ErrorKind::Unreachable, format!("a command's connection broke: {e}"));
         let feed = async {
             if !input.is_empty() {
                 // A command that ends without reading everything is not wrong for that.
@@ -355,7 +356,7 @@ mod tests {
     #[tokio::test]
     async fn channels_are_told_apart() {
         let bytes = b"\x01\0\0\0\0\0\0\x03abc\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x01!";
-        let pieces: Vec<_> = read(bytes).await.into_iter().map(Result::unwrap).collect();
+        let pieces: Vec<_> = read(bytes).await.into_iter().map(|p| p.unwrap()).collect();
         assert_eq!(pieces, [(Channel::Out, Bytes::from("abc")), (Channel::Err, Bytes::from("!"))]);
     }
 

@@ -32,8 +32,8 @@ use std::sync::Arc;
 pub use actions::{Prune, Pruned};
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
-pub use images::BuildAsk;
 pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};
+pub use images::BuildAsk;
 pub use relay::Relay;
 pub use streams::LogAsk;
 

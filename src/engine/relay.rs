@@ -80,7 +80,11 @@ impl Engine {
     /// A port of this machine that leads to what a command in a container connects to.
     pub async fn forward(&self, container: &str, command: Vec<String>, at: SocketAddr) -> Result<Relay> {
         let listener = TcpListener::bind(at).await.map_err(|e| {
-            let hint = if e.kind() == io::ErrorKind::AddrInUse { "another program listens there; choose another port" } else { "" };
+            let hint = if e.kind() == io::ErrorKind::AddrInUse {
+                "another program listens there; choose another port"
+            } else {
+                ""
+            };
             EngineError::new(ErrorKind::Conflict, format!("{at} cannot be listened at: {e}")).with_hint(hint)
         })?;
         let address = listener.local_addr().map_or_else(|_| at.to_string(), |a| a.to_string());

@@ -123,7 +123,10 @@ impl Spec {
     pub fn check(&self) -> Result<(), String> {
         const MEMORY: u64 = 256 << 20;
         if self.memory < MEMORY {
-            return Err(format!("{} is too little memory: the Docker of a session needs 256m", crate::text::size(self.memory)));
+            return Err(format!(
+                "{} is too little memory: the Docker of a session needs 256m",
+                crate::text::size(self.memory)
+            ));
         }
         if !(0.1..=1024.0).contains(&self.cpus) {
             return Err(format!("{} is no number of processors: expected 0.1 or more", self.cpus));
@@ -232,6 +235,17 @@ fn inside(outer: &Endpoint, container: &str, name: &str) -> Endpoint {
     }
 }
 
+/// The name of whoever runs this.
+pub fn owner() -> String {
+    ["USER", "LOGNAME"].iter().find_map(|v| std::env::var(v).ok().filter(|n| !n.is_empty())).unwrap_or_else(|| {
+        let uid = rustix::process::getuid().as_raw().to_string();
+        // A service or a cron job has no USER, but mostly a line here.
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let line = users.lines().map(|l| l.split(':').collect::<Vec<_>>()).find(|l| l.get(2) == Some(&uid.as_str()));
+        line.and_then(|l| l.first().map(|n| (*n).to_owned())).unwrap_or_else(|| format!("uid-{uid}"))
+    })
+}
+
 /// The container of a session of that identifier.
 pub fn container_name(id: &str) -> String {
     format!("ondeck-session-{id}")
@@ -258,7 +272,12 @@ mod tests {
         let now = Timestamp::now();
         let mut container = Container {
             name: container_name("k3f9"),
-            labels: labels([(LABEL, "k3f9".into()), (OWNER, "ann".into()), (TTL, "60".into()), (MEMORY, "1024".into())]),
+            labels: labels([
+                (LABEL, "k3f9".into()),
+                (OWNER, "ann".into()),
+                (TTL, "60".into()),
+                (MEMORY, "1024".into()),
+            ]),
             state: State::Running,
             started: Some(now),
             ..Container::default()

@@ -20,7 +20,7 @@ use crate::config::Sessions;
 use crate::engine::model::State;
 use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, Result};
 
-use super::start::{Progress, Cleanup, Rights, Tell, container, ready};
+use super::start::{Cleanup, Progress, Rights, Tell, container, ready};
 use super::{PROGRAM, Session, image, inside, labels};
 
 const SEED: &str = "dev.ondeck.seed";

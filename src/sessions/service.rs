@@ -75,8 +75,11 @@ pub async fn look(engine: &Engine, session: &Session, ask: &Ask) -> Result<Answe
     let began = Instant::now();
     let answer = tokio::time::timeout(PATIENCE, request(engine, session, ask, began)).await;
     answer.unwrap_or_else(|_| {
-        Err(EngineError::new(ErrorKind::Timeout, format!("no answer from port {} within {} s", ask.port, PATIENCE.as_secs()))
-            .with_hint("it listens, but does not answer; its logs may say why"))
+        Err(EngineError::new(
+            ErrorKind::Timeout,
+            format!("no answer from port {} within {} s", ask.port, PATIENCE.as_secs()),
+        )
+        .with_hint("it listens, but does not answer; its logs may say why"))
     })
 }
 
@@ -88,11 +91,14 @@ async fn request(engine: &Engine, session: &Session, ask: &Ask, began: Instant) 
         }
         let why = root.to_string();
         if why.contains("refused") {
-            return EngineError::new(ErrorKind::Unreachable, format!("nothing listens on port {} of the session", ask.port))
-                .with_hint(format!(
-                    "start a service there, such as: docker run -d -p {0}:{0} IMAGE; :PORT/PATH looks at another port",
-                    ask.port
-                ));
+            return EngineError::new(
+                ErrorKind::Unreachable,
+                format!("nothing listens on port {} of the session", ask.port),
+            )
+            .with_hint(format!(
+                "start a service there, such as: docker run -d -p {0}:{0} IMAGE; :PORT/PATH looks at another port",
+                ask.port
+            ));
         }
         EngineError::new(ErrorKind::Unreachable, format!("port {} gave no HTTP answer: {why}", ask.port))
             .with_hint("does it speak HTTP, and does it listen on 0.0.0.0 in its container?")
@@ -135,7 +141,14 @@ async fn request(engine: &Engine, session: &Session, ask: &Ask, began: Instant) 
             break;
         }
     }
-    Ok(Answer { status: status.to_string(), code: status.as_u16(), headers, body: body.into(), cut, took: began.elapsed() })
+    Ok(Answer {
+        status: status.to_string(),
+        code: status.as_u16(),
+        headers,
+        body: body.into(),
+        cut,
+        took: began.elapsed(),
+    })
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, LogAsk, Result};
 use crate::text::size;
 
 use super::{
-    CPUS, EGRESS, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name, image, labels,
-    life, seed, volume_name,
+    CPUS, EGRESS, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name, image,
+    labels, life, seed, volume_name,
 };
 
 /// How long the inner Docker may take until it answers.
@@ -65,8 +65,20 @@ pub(super) fn container(config: &Sessions, image: &str, rights: Rights) -> Value
             host["SecurityOpt"] = json!([seccomp, "apparmor=unconfined"]);
             // As containers have it, but for /proc/sys/net, which is the session's own and which its networks need.
             host["ReadonlyPaths"] = json!(
-                ["bus", "fs", "irq", "sysrq-trigger", "sys/abi", "sys/debug", "sys/dev", "sys/fs", "sys/kernel", "sys/user", "sys/vm"]
-                    .map(|path| format!("/proc/{path}"))
+                [
+                    "bus",
+                    "fs",
+                    "irq",
+                    "sysrq-trigger",
+                    "sys/abi",
+                    "sys/debug",
+                    "sys/dev",
+                    "sys/fs",
+                    "sys/kernel",
+                    "sys/user",
+                    "sys/vm"
+                ]
+                .map(|path| format!("/proc/{path}"))
             );
         }
         Rights::Privileged => host["Privileged"] = json!(true),
@@ -92,7 +104,11 @@ pub async fn start(
         result = begin(engine, config, spec, tell, &mut made) => result.map(Some),
         () = cancel => Ok(None),
     };
-    if matches!(result, Ok(Some(_))) { made.keep() } else { made.take_back().await }
+    if matches!(result, Ok(Some(_))) {
+        made.keep()
+    } else {
+        made.take_back().await
+    }
     result
 }
 

@@ -326,7 +326,10 @@ impl Job {
                     .iter()
                     .map(|s| Named { id: s.container.clone(), name: format!("session {} of {}", s.id, s.owner) })
                     .collect();
-                Some(list(&named, "Its Docker is lost, with all images, containers and volumes in it. /workspace is kept."))
+                Some(list(
+                    &named,
+                    "Its Docker is lost, with all images, containers and volumes in it. /workspace is kept.",
+                ))
             }
             Self::Stack { verb: StackVerb::Down, stack } => {
                 let on: Vec<Named> =

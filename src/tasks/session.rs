@@ -10,13 +10,7 @@ use crate::sessions::{self, Progress, Session, Spec};
 use super::record::Outcome;
 use super::run::{Teller, seconds};
 
-pub(super) async fn start(
-    engine: &Engine,
-    config: &Sessions,
-    spec: &Spec,
-    teller: &Teller,
-    began: Instant,
-) -> Outcome {
+pub(super) async fn start(engine: &Engine, config: &Sessions, spec: &Spec, teller: &Teller, began: Instant) -> Outcome {
     let tell = |progress: Progress| match progress {
         Progress::Step(text) => {
             teller.at(0, None, &text);
@@ -29,9 +23,12 @@ pub(super) async fn start(
         }
     };
     match sessions::start(engine, config, spec, &tell, std::future::pending()).await {
-        Ok(Some(session)) => {
-            Outcome::Done(format!("session {} is ready after {}, workspace {}", session.id, seconds(began), session.workspace))
-        }
+        Ok(Some(session)) => Outcome::Done(format!(
+            "session {} is ready after {}, workspace {}",
+            session.id,
+            seconds(began),
+            session.workspace
+        )),
         Ok(None) => Outcome::Cancelled,
         Err(e) => Outcome::Failed(e),
     }
@@ -55,7 +52,9 @@ pub(super) async fn end(engine: &Engine, on: &[Session], teller: &Teller) -> Out
     for (n, session) in on.iter().enumerate() {
         teller.progress(n, on.len(), &session.id);
         match sessions::end(engine, session).await {
-            Ok(()) => teller.line(format!("session {} has ended; its workspace {} is kept", session.id, session.workspace)),
+            Ok(()) => {
+                teller.line(format!("session {} has ended; its workspace {} is kept", session.id, session.workspace))
+            }
             Err(e) => {
                 teller.line(format!("session {}: {e}", session.id));
                 failed.push((session.id.clone(), e));
@@ -79,7 +78,10 @@ pub(super) async fn forward(engine: &Engine, session: &Session, port: u16, local
         Err(e) => return Outcome::Failed(e),
     };
     teller.at(0, None, format!("http://{}", relay.address));
-    teller.line(format!("http://{} leads to port {port} of session {} until this is cancelled", relay.address, session.id));
+    teller.line(format!(
+        "http://{} leads to port {port} of session {} until this is cancelled",
+        relay.address, session.id
+    ));
     match engine.wait(&session.container, Duration::from_secs(7 * 86_400)).await {
         Err(e) if e.kind != ErrorKind::NotFound => Outcome::Failed(e),
         _ => Outcome::Done(format!("session {} has ended", session.id)),
