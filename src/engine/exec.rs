@@ -207,11 +207,12 @@ pub struct Pieces<R> {
     buffer: BytesMut,
     /// What is left of the piece being read.
     left: Option<(Channel, usize)>,
+    over: bool,
 }
 
 impl<R: AsyncRead + Unpin> Pieces<R> {
     fn of(from: R) -> Self {
-        Self { from, buffer: BytesMut::new(), left: None }
+        Self { from, buffer: BytesMut::new(), left: None, over: false }
     }
 
     /// A piece out of what has been read already.
@@ -245,9 +246,18 @@ impl<R: AsyncRead + Unpin> Stream for Pieces<R> {
     type Item = io::Result<(Channel, Bytes)>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let failed = |this: &mut Self, error| {
+            this.over = true;
+            Poll::Ready(Some(Err(error)))
+        };
         loop {
-            if let Some(piece) = self.cut()? {
-                return Poll::Ready(Some(Ok(piece)));
+            match self.cut() {
+                Ok(Some(piece)) => return Poll::Ready(Some(Ok(piece))),
+                Ok(None) => {}
+                Err(error) => return failed(&mut self, error),
             }
             let this = &mut *self;
             this.buffer.reserve(64 << 10);
@@ -257,9 +267,9 @@ impl<R: AsyncRead + Unpin> Stream for Pieces<R> {
             };
             match read {
                 Ok(0) if self.buffer.is_empty() && self.left.is_none() => return Poll::Ready(None),
-                Ok(0) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(0) => return failed(&mut self, io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
-                Err(e) => return Poll::Ready(Some(Err(e))),
+                Err(e) => return failed(&mut self, e),
             }
         }
     }
