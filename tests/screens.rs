@@ -13,6 +13,10 @@ use common::stage::Stage;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
+/// The same on a host with sessions.
+const SESSIONS: &[(&str, &[&str])] =
+    &[("sessions", &["4"]), ("deck-with-sessions", &[]), ("new-session", &["4", "n"]), ("end-session", &["4", "d"])];
+
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
 
 /// Name, and the keys that lead there.
@@ -48,9 +52,11 @@ fn every_view_at_every_size() {
     insta.set_prepend_module_to_snapshot(false);
     insta.set_omit_expression(true);
     insta.bind(|| {
-        for (name, keys) in SCREENS {
+        let plain = SCREENS.iter().map(|s| (s, common::fixture::snapshot()));
+        let sessions = SESSIONS.iter().map(|s| (s, common::fixture::sessions()));
+        for ((name, keys), snapshot) in plain.chain(sessions) {
             for (width, height) in SIZES {
-                let mut stage = Stage::new(width, height);
+                let mut stage = Stage::with(width, height, snapshot.clone(), common::stage::settings());
                 stage.press(keys);
                 let text = stage.text();
                 assert!(text.lines().all(|l| ondeck::text::width(l) <= usize::from(width)), "{name}");
@@ -81,9 +87,11 @@ fn a_terminal_without_utf_8_or_colours_gets_neither() {
 fn pictures_show_todays_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
     let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");
-    for name in ["deck", "logs-of-a-stack", "stats"] {
-        let keys = SCREENS.iter().find(|(n, _)| *n == name).unwrap().1;
-        let mut stage = Stage::new(120, 36);
+    for name in ["deck", "logs-of-a-stack", "stats", "sessions"] {
+        let sessions = SESSIONS.iter().find(|(n, _)| *n == name);
+        let keys = SCREENS.iter().find(|(n, _)| *n == name).or(sessions).unwrap().1;
+        let snapshot = if sessions.is_some() { common::fixture::sessions() } else { common::fixture::snapshot() };
+        let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());
         stage.press(keys);
         let picture = svg(&stage.buffer());
         let path = folder.join(format!("{name}.svg"));
