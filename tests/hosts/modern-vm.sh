@@ -135,6 +135,8 @@ Host $name
   IdentityFile "$dir/key"
   IdentitiesOnly yes
   IdentityAgent none
+  ControlMaster no
+  ControlPath none
 Match all
   Include ~/.ssh/config
   Include /etc/ssh/ssh_config
