@@ -337,6 +337,15 @@ async fn the_docker_within_is_watched_like_a_hosts_and_its_service_can_be_asked(
     };
     until("the log", asked).await;
 
+    // A command in an inner container: what it reads ends, and so does what it prints.
+    let ran = inner.exec_fed(&web.id, &ExecAsk::of(["sh", "-c", "cat; exit 3"]), b"both ways").await.unwrap();
+    assert_eq!((ran.code, &ran.out[..]), (Some(3), &b"both ways"[..]));
+    let tty = ExecAsk { tty: Some((40, 10)), ..ExecAsk::of(["sh", "-c", "stty size; exit 4"]) };
+    let mut exec = inner.exec_tty(&web.id, &tty).await.unwrap();
+    let mut screen = String::new();
+    exec.output.read_to_string(&mut screen).await.unwrap();
+    assert_eq!((screen.trim(), inner.exec_state(&exec.id).await.unwrap().code), ("10 40", Some(4)));
+
     // With the session its Docker is gone, and says so.
     sessions::end(&guest.engine, &session).await.unwrap();
     let why = seen(&host, "that it has ended", |s| match &s.link {
