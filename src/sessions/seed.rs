@@ -45,7 +45,7 @@ pub(super) async fn ensure(
         let id = image::identifier(engine, name).await.map_err(|e| missing(name, e))?;
         hash.update(format!("{name} {id}\n"));
     }
-    let hex: String = hash.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect();
+    let hex = image::short(hash);
     let name = format!("ondeck-seed-{hex}");
     let mut told = false;
     loop {
