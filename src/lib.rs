@@ -1,7 +1,7 @@
 //! ondeck: a full-screen terminal control panel for Docker.
 //!
 //! The modules form layers; each uses only those below it:
-//! `cli` and `ui` → `tasks` → `stacks` → `fleet` → `logs` → `engine` → `config`, `text`.
+//! `cli` and `ui` → `tasks` → `stacks` → `fleet` → `terminal`, `logs` → `engine` → `config`, `text`.
 
 pub mod cli;
 pub mod config;
@@ -10,5 +10,6 @@ pub mod fleet;
 pub mod logs;
 pub mod stacks;
 pub mod tasks;
+pub mod terminal;
 pub mod text;
 pub mod ui;
