@@ -1,7 +1,7 @@
-//! How bytes reach an engine: unix socket, TCP, TLS or SSH, behind one connector.
+//! How bytes reach an engine: unix socket, TCP, TLS, SSH or a container's exec, behind one connector.
 //!
-//! The typed client and the raw requests both get their connections here. Another way to an engine, such
-//! as through a container's exec, is one more kind of [`Address`] and one more arm in [`Dialer::dial`].
+//! The typed client and the raw requests both get their connections here. Another way to an engine is one
+//! more kind of [`Address`] and one more arm in [`Dialer::dial`].
 
 use std::future::Future;
 use std::io;
@@ -20,15 +20,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::endpoint::{Address, Endpoint, TlsFiles};
+use super::exec::Tunnel;
+use super::http::Http;
 use super::ssh::ssh;
 use super::{EngineError, ErrorKind};
 
 /// A connection of any kind.
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// One connection to an engine.
-pub(super) struct Wire(Box<dyn Io>);
+pub(super) struct Wire(pub(super) Box<dyn Io>);
 
 impl Connection for Wire {
     fn connected(&self) -> Connected {
@@ -61,13 +63,19 @@ impl AsyncWrite for Wire {
 pub(super) struct Dialer {
     address: Arc<Address>,
     tls: Option<Arc<ClientConfig>>,
+    /// The engine around it, for one within a container.
+    outer: Option<Arc<Http>>,
 }
 
 impl Dialer {
     /// A connector for `endpoint`; reads its certificates.
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self, EngineError> {
         let tls = endpoint.tls.as_ref().map(tls_config).transpose()?.map(Arc::new);
-        Ok(Self { address: Arc::new(endpoint.address.clone()), tls })
+        let outer = match &endpoint.address {
+            Address::Inside { via, .. } => Some(Arc::new(Http::new(via)?)),
+            _ => None,
+        };
+        Ok(Self { address: Arc::new(endpoint.address.clone()), tls, outer })
     }
 
     async fn dial(self) -> io::Result<Wire> {
@@ -84,6 +92,10 @@ impl Dialer {
             }
             Address::Ssh { user, host, port, socket } => {
                 Ok(Wire(Box::new(ssh(user.as_deref(), host, *port, socket.as_deref())?)))
+            }
+            Address::Inside { container, command, .. } => {
+                let outer = self.outer.ok_or(io::ErrorKind::NotConnected)?;
+                Ok(Wire(Box::new(Tunnel::through(&outer, container, command).await?)))
             }
         }
     }

@@ -39,6 +39,16 @@ pub enum Address {
         /// Socket on that host, when it is not the default.
         socket: Option<String>,
     },
+    /// An engine within a container of another engine, reached by commands in that container: no port is
+    /// published, and no file is shared that whoever is root in the container could replace.
+    Inside {
+        /// The engine that runs the container.
+        via: Box<Endpoint>,
+        /// The container's name or identifier.
+        container: String,
+        /// A command that connects its input and output with the inner engine's socket.
+        command: Vec<String>,
+    },
 }
 
 impl fmt::Display for Address {
@@ -52,6 +62,7 @@ impl fmt::Display for Address {
                 let port = port.map_or(String::new(), |p| format!(":{p}"));
                 write!(f, "ssh://{user}{host}{port}{}", socket.as_deref().unwrap_or(""))
             }
+            Self::Inside { via, container, .. } => write!(f, "{container} on {}", via.address),
         }
     }
 }
@@ -275,6 +286,7 @@ impl Endpoint {
             Address::Unix(path) if path.as_path() == Path::new(DEFAULT_SOCKET) => "default".to_owned(),
             Address::Unix(path) => path.display().to_string(),
             Address::Tcp { host, .. } | Address::Ssh { host, .. } => host.clone(),
+            Address::Inside { container, .. } => container.clone(),
         };
         Ok(Self { name, address, tls, source: source.to_owned() })
     }

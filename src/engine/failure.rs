@@ -22,6 +22,15 @@ pub(super) fn broken(address: &Address, error: &Dyn) -> EngineError {
         let (kind, hint) = ssh_advice(&reason, &place);
         return EngineError::new(kind, format!("{address}: {reason}")).with_hint(hint);
     }
+    if let Address::Inside { container, .. } = address {
+        let outer = chain(error).find_map(|e| e.downcast_ref::<EngineError>());
+        return match outer {
+            Some(e) if e.kind == ErrorKind::NotFound => EngineError::new(e.kind, format!("{container} has ended")),
+            Some(e) if e.kind == ErrorKind::Conflict => EngineError::new(e.kind, format!("{container} does not run")),
+            Some(e) => EngineError::new(e.kind, format!("{container}: {}", e.message)).with_hint(&e.hint),
+            None => unreachable(format!("Docker in {container} does not answer: {reason}")),
+        };
+    }
     if let Some(tls) = chain(error).find_map(|e| e.downcast_ref::<rustls::Error>()) {
         let (why, hint) = tls_words(tls);
         return EngineError::new(ErrorKind::Config, format!("TLS with {address} failed: {why}")).with_hint(hint);
@@ -54,6 +63,12 @@ pub(super) fn broken(address: &Address, error: &Dyn) -> EngineError {
             .with_hint("is the host up, and does its firewall let this port through?"),
         _ => unreachable(format!("{address}: {reason}")),
     }
+}
+
+/// An engine's error out of an I/O error that carries it.
+pub(super) fn told(error: &io::Error) -> EngineError {
+    let inner = error.get_ref().and_then(|e| e.downcast_ref::<EngineError>()).cloned();
+    inner.unwrap_or_else(|| EngineError::new(ErrorKind::Unreachable, error.to_string()))
 }
 
 /// The words for an answer that says no; `what` is the request, `body` what came with the answer.

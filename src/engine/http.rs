@@ -8,11 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use http_body_util::{BodyExt, BodyStream, Full, Limited};
-use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, BodyStream, Empty, Full, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::upgrade::Upgraded;
+use hyper::{Method, Request, Response, header};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use serde::de::DeserializeOwned;
 
 use super::dial::Dialer;
@@ -27,10 +29,20 @@ pub(super) const LONG: Duration = Duration::from_secs(1200);
 /// The largest answer that is read whole.
 const LARGEST: usize = 256 << 20;
 
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// What a request carries.
+pub(super) enum Payload {
+    Nothing,
+    Json(serde_json::Value),
+    /// A tar archive that is made, or read, while it is sent.
+    Tar(BoxStream<'static, std::io::Result<Bytes>>),
+}
+
 /// Requests over one pool of connections.
 #[derive(Clone)]
 pub(super) struct Http {
-    raw: Client<Dialer, Full<Bytes>>,
+    raw: Client<Dialer, Body>,
     dialer: Dialer,
     endpoint: Endpoint,
     /// What stands before each path. The connector ignores it, but it makes the Host header, by which a
@@ -69,19 +81,52 @@ impl Http {
 
     /// Sends a request without a body; answers once the headers are there and good.
     pub(super) async fn send(&self, method: Method, path: &str, patience: Duration) -> Result<Response<Incoming>> {
+        self.deliver(method, path, Payload::Nothing, patience).await
+    }
+
+    /// Sends a request; answers once the headers are there and good.
+    pub(super) async fn deliver(
+        &self,
+        method: Method,
+        path: &str,
+        payload: Payload,
+        patience: Duration,
+    ) -> Result<Response<Incoming>> {
         let what = format!("{method} {path}");
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .body(Full::default())
-            .map_err(|e| EngineError::new(ErrorKind::Other, format!("{what}: {e}")))?;
+        let request = self.request(method, path).body(()).map_err(|e| malformed(&what, &e))?;
+        self.answer(&what, fill(request, payload), patience).await
+    }
+
+    /// Sends a request after which the connection carries plain bytes both ways.
+    pub(super) async fn upgrade(&self, path: &str, body: serde_json::Value) -> Result<TokioIo<Upgraded>> {
+        let what = format!("POST {path}");
+        let request = self
+            .request(Method::POST, path)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "tcp")
+            .body(())
+            .map_err(|e| malformed(&what, &e))?;
+        let response = self.answer(&what, fill(request, Payload::Json(body)), SHORT).await?;
+        if response.status().as_u16() != 101 {
+            return Err(EngineError::new(ErrorKind::Forbidden, format!("{what} was answered without a connection"))
+                .with_hint("a proxy before the engine does not pass terminals and commands through"));
+        }
+        let upgraded = hyper::upgrade::on(response).await.map_err(|e| broken(&self.endpoint.address, &e))?;
+        Ok(TokioIo::new(upgraded))
+    }
+
+    fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+        Request::builder().method(method).uri(format!("{}{path}", self.base))
+    }
+
+    async fn answer(&self, what: &str, request: Request<Body>, patience: Duration) -> Result<Response<Incoming>> {
         let response = match tokio::time::timeout(patience, self.raw.request(request)).await {
-            Err(_) => return Err(self.timeout(&what, patience)),
+            Err(_) => return Err(self.timeout(what, patience)),
             Ok(Err(error)) => return Err(broken(&self.endpoint.address, &error)),
             Ok(Ok(response)) => response,
         };
         let status = response.status();
-        if status.is_success() || status.as_u16() == 304 {
+        if status.is_success() || matches!(status.as_u16(), 101 | 304) {
             return Ok(response);
         }
         let body = Limited::new(response.into_body(), 64 << 10)
@@ -89,22 +134,34 @@ impl Http {
             .await
             .map(http_body_util::Collected::to_bytes)
             .unwrap_or_default();
-        Err(answered(&what, status.as_u16(), &String::from_utf8_lossy(&body)))
+        Err(answered(what, status.as_u16(), &String::from_utf8_lossy(&body)))
     }
 
     /// Reads a JSON answer whole.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, patience: Duration) -> Result<T> {
-        let response = self.send(Method::GET, path, patience).await?;
+        self.ask(Method::GET, path, Payload::Nothing, patience).await
+    }
+
+    /// Sends a request, and reads its JSON answer whole.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        payload: Payload,
+        patience: Duration,
+    ) -> Result<T> {
+        let what = format!("{method} {path}");
+        let response = self.deliver(method, path, payload, patience).await?;
         let body = tokio::time::timeout(patience, Limited::new(response.into_body(), LARGEST).collect()).await;
         let body = match body {
-            Err(_) => return Err(self.timeout(&format!("GET {path}"), patience)),
+            Err(_) => return Err(self.timeout(&what, patience)),
             Ok(Err(e)) => {
-                return Err(EngineError::new(ErrorKind::Unreachable, format!("GET {path} broke off: {}", root(&*e))));
+                return Err(EngineError::new(ErrorKind::Unreachable, format!("{what} broke off: {}", root(&*e))));
             }
             Ok(Ok(body)) => body.to_bytes(),
         };
         serde_json::from_slice(&body)
-            .map_err(|e| EngineError::new(ErrorKind::Other, format!("the answer to GET {path} is not understood: {e}")))
+            .map_err(|e| EngineError::new(ErrorKind::Other, format!("the answer to {what} is not understood: {e}")))
     }
 
     /// A body as it comes.
@@ -142,6 +199,27 @@ impl Http {
             other => EngineError::new(ErrorKind::Other, format!("the answer to {what} is not understood: {other}")),
         }
     }
+}
+
+fn fill(request: Request<()>, payload: Payload) -> Request<Body> {
+    let (mut head, ()) = request.into_parts();
+    let mut kind = |kind: &'static str| head.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    let body = match payload {
+        Payload::Nothing => Empty::new().map_err(|never| match never {}).boxed_unsync(),
+        Payload::Json(value) => {
+            kind("application/json");
+            Full::from(value.to_string()).map_err(|never| match never {}).boxed_unsync()
+        }
+        Payload::Tar(pieces) => {
+            kind("application/x-tar");
+            BodyExt::boxed_unsync(StreamBody::new(pieces.map(|piece| piece.map(Frame::data))))
+        }
+    };
+    Request::from_parts(head, body)
+}
+
+fn malformed(what: &str, error: &hyper::http::Error) -> EngineError {
+    EngineError::new(ErrorKind::Other, format!("{what}: {error}"))
 }
 
 /// Connections that are kept for the next request: to log in by ssh again takes far longer than to

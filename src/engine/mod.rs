@@ -12,11 +12,14 @@
 
 mod actions;
 mod containers;
+mod create;
 mod dial;
 mod endpoint;
 mod error;
+mod exec;
 mod failure;
 mod http;
+mod images;
 mod listing;
 pub mod model;
 mod raw;
@@ -28,6 +31,8 @@ use std::sync::Arc;
 pub use actions::{Prune, Pruned};
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
+pub use images::BuildAsk;
+pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};
 pub use streams::LogAsk;
 
 /// What every call answers with.

@@ -90,7 +90,7 @@ fn nanos(time: Timestamp) -> String {
 }
 
 /// The lines of a stream of JSON documents.
-fn lines(pieces: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<Bytes>> {
+pub(super) fn lines(pieces: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<Bytes>> {
     futures::stream::try_unfold((pieces, BytesMut::new()), |(mut pieces, mut rest)| async move {
         loop {
             if let Some(end) = rest.iter().position(|b| *b == b'\n') {
