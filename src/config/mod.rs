@@ -51,6 +51,8 @@ pub struct Config {
     pub stats: bool,
     /// Logs.
     pub logs: Logs,
+    /// Terminals.
+    pub terminal: Terminal,
     /// Which environment variables are masked.
     pub secrets: Secrets,
     /// Which actions ask first.
@@ -114,6 +116,25 @@ impl Default for Logs {
     }
 }
 
+/// Terminals.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Terminal {
+    /// How many rows are kept after they have left the screen.
+    #[serde(deserialize_with = "file::scrollback")]
+    pub scrollback: u32,
+    /// Whether programs may put text on the clipboard.
+    pub clipboard: bool,
+    /// The image of a shell beside a container that has none.
+    pub debug_image: Option<String>,
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self { scrollback: 5000, clipboard: false, debug_image: None }
+    }
+}
+
 /// How the screen is divided.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -140,6 +161,7 @@ impl Default for Config {
             commands: Vec::new(),
             stats: true,
             logs: Logs::default(),
+            terminal: Terminal::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),
             host: None,

@@ -355,7 +355,7 @@ mod tests {
     #[tokio::test]
     async fn channels_are_told_apart() {
         let bytes = b"\x01\0\0\0\0\0\0\x03abc\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x01!";
-        let pieces: Vec<_> = read(bytes).await.into_iter().map(Result::unwrap).collect();
+        let pieces: Vec<_> = read(bytes).await.into_iter().map(io::Result::unwrap).collect();
         assert_eq!(pieces, [(Channel::Out, Bytes::from("abc")), (Channel::Err, Bytes::from("!"))]);
     }
 

@@ -11,7 +11,7 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::color::Colors;
 use alacritty_terminal::term::{Config, Osc52, TermMode};
 use alacritty_terminal::vte::ansi::{
-    Color as AnsiColor, CursorShape, NamedColor, Processor, Rgb, StdSyncHandler, Timeout,
+    Color as AnsiColor, CursorShape, CursorStyle, NamedColor, Processor, Rgb, StdSyncHandler, Timeout,
 };
 use ratatui::style::{Color, Modifier, Style};
 
@@ -20,6 +20,8 @@ use super::guard::{Guard, Piece, Strings};
 
 /// Bytes of answers that wait for a program which does not read them; further ones are dropped.
 const ANSWERS: usize = 64 << 10;
+/// The cursor of a program that asked for none; it is a shape that none can ask for.
+const UNASKED: CursorShape = CursorShape::HollowBlock;
 
 /// Columns and rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +159,9 @@ impl Emulator {
     /// An empty terminal that keeps so many rows after they have left the screen.
     pub fn new(size: Size, scrollback: usize) -> Self {
         let mailbox = Mailbox::default();
-        let config = Config { scrolling_history: scrollback, osc52: Osc52::OnlyCopy, ..Config::default() };
+        let default_cursor_style = CursorStyle { shape: UNASKED, blinking: false };
+        let config =
+            Config { scrolling_history: scrollback, osc52: Osc52::OnlyCopy, default_cursor_style, ..Config::default() };
         Self {
             term: Term::new(config, &size, mailbox.clone()),
             parser: Processor::new(),
@@ -187,7 +191,7 @@ impl Emulator {
             };
             self.parser.advance(&mut Guard(&mut self.term), piece);
         }
-        self.collect();
+        self.parsed();
     }
 
     /// Until when a program asked that nothing be drawn (synchronized output).
@@ -199,11 +203,16 @@ impl Emulator {
     pub fn release(&mut self) {
         if self.parser.sync_timeout().pending_timeout() {
             self.parser.stop_sync(&mut Guard(&mut self.term));
-            self.collect();
+            self.parsed();
         }
     }
 
-    fn collect(&mut self) {
+    fn parsed(&mut self) {
+        // Lines scrolled in a part of the screen move the place one has scrolled to, even to before the oldest
+        // row; scrolling by nothing brings it back.
+        if self.offset() > 0 {
+            self.scroll(0);
+        }
         let events = std::mem::take(&mut *self.mailbox.0.lock().unwrap_or_else(PoisonError::into_inner));
         for event in events {
             match event {
@@ -268,6 +277,20 @@ impl Emulator {
         }
     }
 
+    /// Makes it ready for another program; what the one before printed stays.
+    pub fn renew(&mut self) {
+        self.release();
+        // Given up: whatever was begun, the alternate screen, margins, modes, looks, the other letters.
+        self.feed(b"\x18\x1b[?1049l\x1b7\x1b[r\x1b[?6l\x1b8\x1b[0m\x1b(B\x0f\x1b[4l\x1b[20l\x1b>\x1b[0 q");
+        self.feed(b"\x1b[?1l\x1b[?7h\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l\x1b[?2004l");
+        self.title.clear();
+        self.scroll_to_bottom();
+        if self.term.grid().cursor.point != Point::new(Line(0), Column(0)) {
+            self.feed(b"\r\n\n");
+        }
+        self.take_answers();
+    }
+
     /// What the program has asked for.
     pub fn modes(&self) -> Modes {
         let mode = self.term.mode();
@@ -306,7 +329,7 @@ impl Emulator {
         }
         let style = self.term.cursor_style();
         let shape = match style.shape {
-            CursorShape::Block if style == Config::default().default_cursor_style => Shape::Default,
+            UNASKED if !style.blinking => Shape::Default,
             CursorShape::Block | CursorShape::HollowBlock => Shape::Block(style.blinking),
             CursorShape::Underline => Shape::Underline(style.blinking),
             CursorShape::Beam => Shape::Bar(style.blinking),

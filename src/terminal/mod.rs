@@ -11,6 +11,9 @@ mod guard;
 mod session;
 mod shell;
 
+#[cfg(test)]
+mod tests;
+
 pub use emulator::{Emulator, Mark, Modes, Reports, Shape, Size};
 pub use encode::{key, mouse, paste};
 pub use find::{Grain, Motion};

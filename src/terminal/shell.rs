@@ -99,7 +99,9 @@ pub(super) fn first(bytes: &[u8]) -> First {
 
 /// Whether an engine's words say that a program is not in the container.
 pub(super) fn says_missing(words: &str) -> bool {
-    ["executable file not found", "no such file or directory", "not found in $PATH"].iter().any(|w| words.contains(w))
+    let missing = ["executable file not found", "no such file or directory", "not found in $PATH", "not a directory"];
+    // A working directory that is not there is said in the same words.
+    missing.iter().any(|w| words.contains(w)) && !words.contains("chdir") && !words.contains("cwd")
 }
 
 #[cfg(test)]

@@ -14,11 +14,12 @@ use ratatui::layout::Size;
 use serde_json::Value;
 use tui_input::Input;
 
-use crate::config::{Chord, Config, CustomCommand, Fields, Symbols, Theme};
+use crate::config::{Chord, Config, CustomCommand, Depth, Fields, Symbols, Theme};
 use crate::engine::EngineError;
 use crate::engine::model::{Id, Inspection, Layer};
 use crate::fleet::{Link, Snapshot};
 use crate::tasks::{Job, TaskEvent, TaskId, Tasks};
+use crate::terminal::Happened;
 
 use super::action::{Action, Scope};
 use super::detail::{Detail, Loaded, Processes, Tab};
@@ -27,6 +28,7 @@ use super::layout::{self, Areas};
 use super::list::ListState;
 use super::overlay::Overlay;
 use super::panes::logs::{LogAnswer, LogOrder};
+use super::panes::terminal::{TerminalId, TerminalOrder, TerminalPane};
 use super::view::{Cx, Target, Tone, View};
 
 /// Something that happened.
@@ -44,6 +46,10 @@ pub enum Msg {
     Snapshot(Arc<Snapshot>),
     /// A task went on.
     Task(TaskEvent),
+    /// Something happened to a terminal.
+    Terminal(TerminalId, Happened),
+    /// The panel's own terminal got the focus, or lost it.
+    Focus(bool),
     /// The log pane's reader has something.
     Logs(LogAnswer),
     /// The cursor rests: now what it is on may be loaded. The figure is the turn it was set for.
@@ -83,6 +89,8 @@ pub enum Effect {
     After(Duration, Msg),
     /// Do something for the log pane.
     Logs(LogOrder),
+    /// Do something for the terminals.
+    Terminals(TerminalOrder),
     /// Inspect a container; the figure comes back with the answer.
     Inspect(u64, Id),
     /// Inspect an image, network or volume.
@@ -154,6 +162,10 @@ pub struct Settings {
     pub themes: Vec<Theme>,
     /// Signs.
     pub symbols: Symbols,
+    /// How many colours the terminal has.
+    pub depth: Depth,
+    /// Whether it says that it has all of them.
+    pub true_color: bool,
     /// Where the person's clock stands.
     pub zone: TimeZone,
     /// Contexts of the docker CLI: name and address.
@@ -199,6 +211,8 @@ pub struct App {
     pub stats: bool,
     /// The detail pane.
     pub detail: Detail,
+    /// The terminals.
+    pub terminals: TerminalPane,
     /// What lies over the rest.
     pub overlay: Option<Overlay>,
     /// Where typed letters go.
@@ -236,6 +250,7 @@ impl App {
             hide_stopped: false,
             stats: config.stats,
             detail: Detail::default(),
+            terminals: TerminalPane::default(),
             overlay: None,
             typing: None,
             tasks: Tasks::default(),
@@ -259,6 +274,12 @@ impl App {
             Msg::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
             Msg::Mouse(mouse) => self.mouse(mouse),
             Msg::Paste(text) => self.paste(&text),
+            Msg::Terminal(id, what) => self.terminal_news(id, what),
+            Msg::Focus(gained) => {
+                if self.terminals.inside() {
+                    self.terminal_focus(gained);
+                }
+            }
             Msg::Resize(size) => {
                 self.size = size;
                 self.settle();
@@ -311,6 +332,7 @@ impl App {
             Msg::Terminate => self.out.push(Effect::Quit),
             Msg::Tick => self.refresh(),
         }
+        self.fit_terminal();
         std::mem::take(&mut self.out)
     }
 
@@ -342,9 +364,14 @@ impl App {
         layout::areas(self)
     }
 
+    /// Whether the pane beside the list is on screen.
+    pub fn shows_pane(&self) -> bool {
+        self.areas().detail.is_some()
+    }
+
     /// Whether the detail pane is on screen.
     pub fn shows_detail(&self) -> bool {
-        self.areas().detail.is_some()
+        self.shows_pane() && self.terminals.shown().is_none()
     }
 
     /// The container that a target stands for.
@@ -379,6 +406,9 @@ impl App {
 
     /// The scopes whose keys count, the most special first.
     pub fn scopes(&self) -> Vec<Scope> {
+        if self.in_terminal() {
+            return self.terminal_scopes();
+        }
         let mut scopes = Vec::new();
         let target = if self.focus == Focus::Detail {
             match self.detail.tab {
@@ -410,6 +440,9 @@ impl App {
         }
         if self.typing.is_some() {
             return self.typing_key(key);
+        }
+        if self.terminal_key(key) {
+            return;
         }
         let chord = Chord::of(key);
         if let Some(action) = self.settings.keymap.lookup(&self.scopes(), chord).cloned() {

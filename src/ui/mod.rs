@@ -19,6 +19,7 @@ pub mod overlay;
 pub mod panes;
 mod run;
 pub mod terminal;
+mod terminal_task;
 pub mod view;
 pub mod views;
 

@@ -7,6 +7,7 @@ pub mod list;
 pub mod logs;
 pub mod overlay;
 pub mod stats;
+pub mod terminal;
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
@@ -72,7 +73,10 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         deck::events(app, frame, area);
     }
     if let Some(area) = areas.detail {
-        detail::draw(app, frame, area, areas.inside);
+        match app.terminals.shown() {
+            Some(shown) => terminal::draw(app, shown, frame, area, areas.inside),
+            None => detail::draw(app, frame, area, areas.inside),
+        }
     }
     footer::draw(app, frame, areas.footer);
     if let Some(overlay) = &app.overlay {
@@ -99,6 +103,7 @@ fn to_ascii(frame: &mut Frame<'_>) {
             "–" | "─" => "-",
             "│" | "▏" => "|",
             "•" | "·" => "*",
+            "┌" | "┐" | "└" | "┘" | "├" | "┤" | "┬" | "┴" | "┼" => "+",
             _ => "?",
         });
     }
@@ -181,6 +186,10 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
         }
     }
     let mut right = Vec::new();
+    let terminals = app.terminals.open().len();
+    if terminals > 0 {
+        right.push(Span::styled(format!("{}  ", crate::text::count(terminals, "terminal")), theme.accent));
+    }
     if app.tasks.running() > 0 {
         right.push(Span::styled(
             format!("{} running  ", crate::text::count(app.tasks.running(), "task")),
