@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer};
 use serde_yaml::Spanned;
 
 use super::source::{ConfigError, Entries, Source, hinted, quoted, suggestion};
-use super::{Ascii, Binding, Chord, Config, Confirm, CustomCommand, Layout, Logs, On, Preset, Secrets, Size, Terminal, Theme};
+use super::{
+    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Layout, Logs, On, Preset, Secrets, Size, Terminal, Theme,
+};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]

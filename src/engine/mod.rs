@@ -33,8 +33,8 @@ pub use actions::{Prune, Pruned};
 pub use debug::{DEBUG_LABEL, Helper};
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
-pub use images::BuildAsk;
 pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};
+pub use images::BuildAsk;
 pub use streams::LogAsk;
 
 /// What every call answers with.

@@ -282,7 +282,9 @@ impl Emulator {
         self.release();
         // Given up: whatever was begun, the alternate screen, margins, modes, looks, the other letters.
         self.feed(b"\x18\x1b[?1049l\x1b7\x1b[r\x1b[?6l\x1b8\x1b[0m\x1b(B\x0f\x1b[4l\x1b[20l\x1b>\x1b[0 q");
-        self.feed(b"\x1b[?1l\x1b[?7h\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l\x1b[?2004l");
+        self.feed(
+            b"\x1b[?1l\x1b[?7h\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1004l\x1b[?1005l\x1b[?1006l\x1b[?2004l",
+        );
         self.title.clear();
         self.scroll_to_bottom();
         if self.term.grid().cursor.point != Point::new(Line(0), Column(0)) {

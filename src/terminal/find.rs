@@ -1,7 +1,7 @@
 //! Searching in what a terminal shows and keeps, and selecting parts of it.
 
-use alacritty_terminal::index::{Boundary, Column, Direction, Line, Point, Side};
 use alacritty_terminal::grid::Dimensions;
+use alacritty_terminal::index::{Boundary, Column, Direction, Line, Point, Side};
 use alacritty_terminal::selection::{Selection, SelectionType};
 use alacritty_terminal::term::search::{Match, RegexIter, RegexSearch};
 use alacritty_terminal::vi_mode::ViMotion;

@@ -265,7 +265,9 @@ impl Program {
         let program = words.first().cloned().unwrap_or_default();
         match self.attempt(container, &self.ask(words, size), None).await? {
             Some(started) => Ok(started),
-            None => Err(EngineError::new(ErrorKind::NotFound, format!("there is neither a shell nor {program}")).into()),
+            None => {
+                Err(EngineError::new(ErrorKind::NotFound, format!("there is neither a shell nor {program}")).into())
+            }
         }
     }
 

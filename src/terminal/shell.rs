@@ -124,7 +124,9 @@ mod tests {
     fn the_scripts_are_scripts_to_every_shell_here() {
         for shell in ["sh", "bash", "dash"] {
             for script in [START, END] {
-                let Ok(status) = std::process::Command::new(shell).args(["-n", "-c", script]).status() else { continue };
+                let Ok(status) = std::process::Command::new(shell).args(["-n", "-c", script]).status() else {
+                    continue;
+                };
                 assert!(status.success(), "{shell}\n{script}");
             }
         }

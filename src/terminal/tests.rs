@@ -202,7 +202,7 @@ enum Step {
     Size(u16, u16),
     Scroll(i32),
     Search(&'static str),
-    Select(u16, u16, u16, u16),
+    Select((u16, u16), (u16, u16)),
     Keys(i32),
 }
 
@@ -227,7 +227,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..60_u16, 0..30_u16).prop_map(|(c, r)| Step::Size(c, r)),
         1 => (-50..50_i32).prop_map(Step::Scroll),
         1 => prop::sample::select(vec!["a", ".*", "漢", "[a-z]+$", "(", ""]).prop_map(Step::Search),
-        1 => (0..60_u16, 0..30_u16, 0..60_u16, 0..30_u16).prop_map(|(a, b, c, d)| Step::Select(a, b, c, d)),
+        1 => ((0..60_u16, 0..30_u16), (0..60_u16, 0..30_u16)).prop_map(|(from, to)| Step::Select(from, to)),
         1 => (-40..40_i32).prop_map(Step::Keys),
     ];
     prop::collection::vec(step, 1..120)
@@ -246,9 +246,9 @@ fn play(steps: &[Step]) {
                 e.next_match(true);
                 e.next_match(false);
             }
-            Step::Select(a, b, c, d) => {
-                e.select(*a, *b, [Grain::Cells, Grain::Words, Grain::Lines][usize::from(a % 3)]);
-                e.select_to(*c, *d);
+            Step::Select(from, to) => {
+                e.select(from.0, from.1, [Grain::Cells, Grain::Words, Grain::Lines][usize::from(from.0 % 3)]);
+                e.select_to(to.0, to.1);
                 e.selected();
             }
             Step::Keys(n) => {

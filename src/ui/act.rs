@@ -313,7 +313,11 @@ impl App {
             if self.terminals.shown().is_some() {
                 self.focus = Focus::Detail;
                 self.settle();
-            } else if self.view == View::Deck { self.open() } else { self.focus_detail() }
+            } else if self.view == View::Deck {
+                self.open();
+            } else {
+                self.focus_detail();
+            }
         } else {
             self.focus = Focus::List;
             self.settle();

@@ -101,6 +101,8 @@ pub enum Scope {
     Inside,
     /// A terminal's program is over.
     Over,
+    /// A terminal was wanted where there is no shell.
+    NoShell,
     /// The selected row is a container, or a service of one.
     Container,
     /// The selected row is a stack or a service with several containers.
@@ -127,6 +129,7 @@ impl Scope {
             Self::Terminal => "Terminals, outside their program",
             Self::Inside => "Inside a terminal",
             Self::Over => "A terminal whose program is over",
+            Self::NoShell => "A container without a shell",
             Self::Container => "Containers",
             Self::Stack => "Stacks and services",
             Self::Image => "Images",
@@ -175,7 +178,9 @@ const fn writes(mut e: Entry) -> Entry {
     e
 }
 
-use Scope::{Anywhere, Container, Detail, Image, Inside, List, Logs, Network, Over, Stack, Task, Terminal, Text, Volume};
+use Scope::{
+    Anywhere, Container, Detail, Image, Inside, List, Logs, Network, NoShell, Over, Stack, Task, Terminal, Text, Volume,
+};
 
 /// All actions. The order is that of the hint line (within one weight), the palette and the help screen.
 pub static ACTIONS: &[Entry] = &[
@@ -183,7 +188,15 @@ pub static ACTIONS: &[Entry] = &[
     entry(List, Action::Open, "open", &["enter"], 9, "open", "Open what is selected, or go into its detail pane"),
     entry(Container, Action::Logs, "logs", &["l"], 8, "logs", "Read its logs; of all marked containers together"),
     entry(Stack, Action::Logs, "logs", &["l"], 8, "logs", "Read the logs of all its containers, merged by time"),
-    writes(entry(Container, Action::Terminal, "terminal", &["t"], 8, "terminal", "Open a terminal in it, or go back to the open one")),
+    writes(entry(
+        Container,
+        Action::Terminal,
+        "terminal",
+        &["t"],
+        8,
+        "terminal",
+        "Open a terminal in it, or go back to the open one",
+    )),
     writes(entry(
         Container,
         Action::TerminalAs,
@@ -193,7 +206,15 @@ pub static ACTIONS: &[Entry] = &[
         "terminal as",
         "Open a terminal with a command, as a user, or in a directory",
     )),
-    writes(entry(Stack, Action::Terminal, "terminal", &["t"], 5, "terminal", "Open a terminal in its first running container")),
+    writes(entry(
+        Stack,
+        Action::Terminal,
+        "terminal",
+        &["t"],
+        5,
+        "terminal",
+        "Open a terminal in its first running container",
+    )),
     writes(entry(
         Stack,
         Action::TerminalAs,
@@ -292,13 +313,37 @@ pub static ACTIONS: &[Entry] = &[
     entry(Logs, Action::Since, "since", &["@"], 3, "since", "Show only a span of time, such as 10m or 2h..1h"),
     entry(Logs, Action::Save, "save", &["ctrl-s"], 4, "save", "Save the whole log to a file"),
     // Terminals.
-    entry(Inside, Action::LeaveTerminal, "leave-terminal", &["ctrl-]"], 9, "leave", "Out of the program, which goes on; all other keys are its own"),
+    entry(
+        Inside,
+        Action::LeaveTerminal,
+        "leave-terminal",
+        &["ctrl-]"],
+        9,
+        "leave",
+        "Out of the program, which goes on; all other keys are its own",
+    ),
     entry(Over, Action::Open, "open", &["enter"], 9, "start again", "Start the program again"),
-    entry(Over, Action::DebugShell, "debug-shell", &["d"], 6, "debug shell", "Open a shell beside a container that has none"),
+    entry(
+        NoShell,
+        Action::DebugShell,
+        "debug-shell",
+        &["enter", "d"],
+        9,
+        "debug shell",
+        "Open a shell beside a container that has none",
+    ),
     entry(Over, Action::CloseTerminal, "close-terminal", &["x"], 5, "close", "Close the terminal"),
     entry(Over, Action::LeaveTerminal, "leave-terminal", &["ctrl-]", "esc"], 8, "leave", "Back to the list"),
     entry(Terminal, Action::Open, "open", &["enter"], 9, "go in", "Give the program the keys, or start it again"),
-    entry(Terminal, Action::Filter, "filter", &["/"], 7, "search", "Search in all that is kept, with a regular expression"),
+    entry(
+        Terminal,
+        Action::Filter,
+        "filter",
+        &["/"],
+        7,
+        "search",
+        "Search in all that is kept, with a regular expression",
+    ),
     entry(Terminal, Action::NextMatch, "next-match", &["n"], 0, "next", "Go to the next match downwards"),
     entry(Terminal, Action::PreviousMatch, "previous-match", &["N"], 0, "previous", "Go to the next match upwards"),
     entry(Terminal, Action::SelectCells, "select", &["v"], 6, "select", "Select with the keys that move"),
@@ -308,10 +353,42 @@ pub static ACTIONS: &[Entry] = &[
     entry(Terminal, Action::Right, "right", &["right", "l"], 0, "right", "Move the end of the selection to the right"),
     entry(Terminal, Action::PreviousTab, "previous-tab", &["["], 0, "terminal", "Show the terminal before"),
     entry(Terminal, Action::NextTab, "next-tab", &["]"], 3, "terminals", "Show the next terminal"),
-    writes(entry(Terminal, Action::Terminal, "terminal", &["t"], 4, "another", "Open another terminal in the same container")),
-    writes(entry(Terminal, Action::TerminalAs, "terminal-as", &["T"], 0, "terminal as", "Open one with a command, as a user, or in a directory")),
-    entry(Terminal, Action::CloseTerminal, "close-terminal", &["x"], 6, "close", "End the program and close the terminal"),
-    entry(Terminal, Action::LeaveTerminal, "leave-terminal", &["ctrl-]"], 0, "send it", "Right after leaving: send this key to the program"),
+    writes(entry(
+        Terminal,
+        Action::Terminal,
+        "terminal",
+        &["t"],
+        4,
+        "another",
+        "Open another terminal in the same container",
+    )),
+    writes(entry(
+        Terminal,
+        Action::TerminalAs,
+        "terminal-as",
+        &["T"],
+        0,
+        "terminal as",
+        "Open one with a command, as a user, or in a directory",
+    )),
+    entry(
+        Terminal,
+        Action::CloseTerminal,
+        "close-terminal",
+        &["x"],
+        6,
+        "close",
+        "End the program and close the terminal",
+    ),
+    entry(
+        Terminal,
+        Action::LeaveTerminal,
+        "leave-terminal",
+        &["ctrl-]"],
+        0,
+        "send it",
+        "Right after leaving: send this key to the program",
+    ),
     // Text panes.
     entry(Text, Action::Filter, "filter", &["/"], 9, "search", "Search as you type"),
     entry(Text, Action::NextMatch, "next-match", &["n"], 5, "next", "Go to the next match"),
@@ -354,7 +431,15 @@ pub static ACTIONS: &[Entry] = &[
     entry(Anywhere, Action::Palette, "palette", &[":", "ctrl-p"], 6, "commands", "Find any command by its name"),
     entry(Anywhere, Action::Help, "help", &["?", "f1"], 6, "help", "Show the keys of where you are"),
     entry(Anywhere, Action::Back, "back", &["esc"], 0, "back", "One step back"),
-    entry(Anywhere, Action::Quit, "quit", &["q", "ctrl-c"], 1, "quit", "Leave; asks when a task or a terminal is running"),
+    entry(
+        Anywhere,
+        Action::Quit,
+        "quit",
+        &["q", "ctrl-c"],
+        1,
+        "quit",
+        "Leave; asks when a task or a terminal is running",
+    ),
     entry(Anywhere, Action::Show(View::Deck), "deck", &["1"], 0, "Deck", "What needs attention, and the host"),
     entry(
         Anywhere,

@@ -76,8 +76,12 @@ pub fn areas(app: &App) -> Areas {
     if let Some(detail) = areas.detail {
         // A terminal has use for every cell.
         let pad = u16::from(!terminal);
-        areas.inside =
-            Rect::new(detail.x + 1 + pad, detail.y + 1, detail.width.saturating_sub(2 + pad), detail.height.saturating_sub(2));
+        areas.inside = Rect::new(
+            detail.x + 1 + pad,
+            detail.y + 1,
+            detail.width.saturating_sub(2 + pad),
+            detail.height.saturating_sub(2),
+        );
     }
     areas
 }

@@ -112,8 +112,17 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let (task_events, mut task_inbox) = mpsc::unbounded_channel();
     let runner = Runner::new(host.engine().clone(), task_events);
     let app = App::new(settings, size, Timestamp::now());
-    let mut panel =
-        Panel { app, watch, snapshots: host.snapshots(), host, runner, msgs, logs: LogTask::default(), terminals: TerminalTasks::default(), leave: false };
+    let mut panel = Panel {
+        app,
+        watch,
+        snapshots: host.snapshots(),
+        host,
+        runner,
+        msgs,
+        logs: LogTask::default(),
+        terminals: TerminalTasks::default(),
+        leave: false,
+    };
     let mut events = EventStream::new();
     let (mut dirty, mut drawn) = (true, Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now));
     let mut eager = false;

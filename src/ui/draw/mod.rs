@@ -186,10 +186,6 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
         }
     }
     let mut right = Vec::new();
-    let terminals = app.terminals.open().len();
-    if terminals > 0 {
-        right.push(Span::styled(format!("{}  ", crate::text::count(terminals, "terminal")), theme.accent));
-    }
     if app.tasks.running() > 0 {
         right.push(Span::styled(
             format!("{} running  ", crate::text::count(app.tasks.running(), "task")),
@@ -209,6 +205,10 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
             format!("{}/{} ", crate::text::size(app.load.memory), crate::text::size(load.memory_total)),
             theme.header,
         ));
+    }
+    let terminals = app.terminals.open().len();
+    if terminals > 0 {
+        right.push(Span::styled(format!(" {} ", crate::text::count(terminals, "terminal")), theme.accent));
     }
     let sum = |spans: &[Span<'_>]| spans.iter().map(|s| width(&s.content)).sum::<usize>();
     // The host and its troubles are worth more than its load: what does not fit beside them goes.

@@ -151,7 +151,10 @@ fn form(app: &App, form: &Form, frame: &mut Frame<'_>) {
     let advice = form.fields.get(form.at).map_or("", |f| f.advice);
     for (n, text) in [advice, "enter opens, tab goes to the next line"].into_iter().enumerate() {
         let row = Rect { y: inner.y + form.fields.len() as u16 + 1 + n as u16, height: 1, ..inner };
-        frame.render_widget(Paragraph::new(Line::styled(fit(text, usize::from(row.width)).into_owned(), theme.muted)), row);
+        frame.render_widget(
+            Paragraph::new(Line::styled(fit(text, usize::from(row.width)).into_owned(), theme.muted)),
+            row,
+        );
     }
 }
 

@@ -148,6 +148,7 @@ impl App {
     pub(in crate::ui) fn terminal_scopes(&self) -> Vec<Scope> {
         match self.terminals.shown() {
             Some(t) if self.terminals.inside && t.alive() => vec![Scope::Inside],
+            Some(t) if self.terminals.inside && t.life == Life::NoShell => vec![Scope::NoShell, Scope::Over],
             Some(_) if self.terminals.inside => vec![Scope::Over],
             _ => vec![Scope::Terminal, Scope::Anywhere],
         }
@@ -459,9 +460,8 @@ impl App {
         let Some(container) = self.snap.containers.get(&form.container).cloned() else {
             return self.tell(Tone::Warn, "the container is gone");
         };
-        let field = |n: usize| {
-            form.fields.get(n).map(|f| f.input.value().trim().to_owned()).filter(|text| !text.is_empty())
-        };
+        let field =
+            |n: usize| form.fields.get(n).map(|f| f.input.value().trim().to_owned()).filter(|text| !text.is_empty());
         let opening = Opening { command: field(0), user: field(1), dir: field(2), ..self.opening(&container) };
         self.open_terminal(opening);
     }
@@ -489,7 +489,11 @@ impl App {
             let paused = all.iter().any(|c| c.state == crate::engine::model::State::Paused);
             self.tell(
                 Tone::Warn,
-                if paused { "a paused container runs no new program; p lets it go on" } else { "only in what runs can a terminal be opened; s starts it" },
+                if paused {
+                    "a paused container runs no new program; p lets it go on"
+                } else {
+                    "only in what runs can a terminal be opened; s starts it"
+                },
             );
         } else if self.view == View::Deck {
             self.go_to(target);
@@ -613,7 +617,9 @@ impl App {
                 let size = crate::text::size(text.len() as u64);
                 self.tell(
                     Tone::Muted,
-                    format!("a program in {name} wanted {size} on the clipboard; terminal.clipboard in the config allows it"),
+                    format!(
+                        "a program in {name} wanted {size} on the clipboard; terminal.clipboard in the config allows it"
+                    ),
                 );
             }
         }
@@ -642,11 +648,12 @@ impl App {
         let inside = areas.inside;
         let dragging = self.terminals.press.is_some_and(|p| p.held);
         if !inside.contains(place) && !dragging {
-            let tab = areas.detail.filter(|d| d.contains(place) && place.y == d.y).is_some();
-            if tab && event.kind == MouseEventKind::Down(MouseButton::Left) {
-                if let Some(n) = crate::ui::draw::terminal::tab_at(self, place.x) {
-                    self.show_terminal(n);
-                }
+            let tab = areas.detail.is_some_and(|d| d.contains(place) && place.y == d.y);
+            if tab
+                && event.kind == MouseEventKind::Down(MouseButton::Left)
+                && let Some(n) = crate::ui::draw::terminal::tab_at(self, place.x)
+            {
+                self.show_terminal(n);
             }
             return tab;
         }
@@ -681,9 +688,10 @@ impl App {
 
     fn press_in_terminal(&mut self, at: Position) {
         let now = self.now;
-        let again = self.terminals.press.filter(|p| {
-            p.at == at && now.as_millisecond() - p.time.as_millisecond() < DOUBLE && p.clicks < 3
-        });
+        let again = self
+            .terminals
+            .press
+            .filter(|p| p.at == at && now.as_millisecond() - p.time.as_millisecond() < DOUBLE && p.clicks < 3);
         let clicks = again.map_or(1, |p| p.clicks + 1);
         self.terminals.press = Some(Press { at, time: now, clicks, held: true });
         if !self.in_terminal() || !self.terminals.inside {
@@ -740,11 +748,11 @@ impl App {
 
     /// What a terminal that is over has to say: what happened, and what to do next.
     pub fn terminal_words(&self, terminal: &OpenTerminal) -> Option<String> {
-        let key = |action: &Action| {
-            let chord = self.settings.keymap.chords(Scope::Over, action).first();
+        let key = |scope, action: &Action| {
+            let chord = self.settings.keymap.chords(scope, action).first();
             chord.map_or(String::new(), |c| c.label(self.settings.symbols.ascii))
         };
-        let again = format!("{} starts it again", key(&Action::Open));
+        let again = format!("{} starts it again", key(Scope::Over, &Action::Open));
         let stopped = match self.container(&Target::Container(terminal.opening.container.clone())) {
             _ if terminal.host != self.snap.host => "",
             Some(c) if c.state.is_up() => "",
@@ -758,7 +766,7 @@ impl App {
             Life::NoShell => format!(
                 "{} has no shell. {} opens one beside it, from an image of this host: same processes, same network.",
                 terminal.opening.name,
-                key(&Action::DebugShell)
+                key(Scope::NoShell, &Action::DebugShell)
             ),
         })
     }
