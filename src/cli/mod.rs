@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error; `--json` is an array of objects.
 
 mod ps;
+mod session;
 mod stacks;
 
 use std::io::{self, IsTerminal, Write};
@@ -52,6 +53,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Start and use sessions: machines with a Docker of their own, that end by themselves
+    #[command(subcommand)]
+    Session(session::Command),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -115,6 +119,12 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let (list, json) = match arguments.command {
+        Some(Command::Session(command)) => {
+            drop(out);
+            let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
+            let endpoint = endpoint(arguments.host.as_deref(), || Ok(config.clone()))?;
+            return session::run(command, &endpoint, &config.sessions);
+        }
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ondeck", &mut script);

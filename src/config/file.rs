@@ -8,7 +8,8 @@ use serde_yaml::Spanned;
 
 use super::source::{ConfigError, Entries, Source, hinted, quoted, suggestion};
 use super::{
-    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Layout, Logs, On, Preset, Secrets, Size, Terminal, Theme,
+    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Layout, Logs, On, Preset, Secrets, Sessions, Size, Terminal,
+    Theme,
 };
 
 #[derive(Deserialize, Default)]
@@ -23,6 +24,7 @@ struct ConfigFile {
     stats: Option<bool>,
     logs: Option<Logs>,
     terminal: Option<Terminal>,
+    sessions: Option<Sessions>,
     secrets: Option<Secrets>,
     confirm: Option<Confirm>,
     host: Option<String>,
@@ -183,6 +185,7 @@ impl Config {
         config.stats = file.stats.unwrap_or(config.stats);
         config.logs = file.logs.unwrap_or(config.logs);
         config.terminal = file.terminal.unwrap_or(config.terminal);
+        config.sessions = file.sessions.unwrap_or(config.sessions);
         config.secrets = file.secrets.unwrap_or(config.secrets);
         config.confirm = file.confirm.unwrap_or(config.confirm);
         config.host = file.host.filter(|host| !host.trim().is_empty()).or(config.host);

@@ -10,6 +10,7 @@ mod explain;
 mod file;
 mod keymap;
 mod secrets;
+mod sessions;
 mod source;
 mod symbols;
 mod theme;
@@ -27,6 +28,7 @@ pub use chord::{Chord, NotAChord};
 pub use command::{CustomCommand, Fields, On};
 pub use keymap::{Binding, Preset};
 pub use secrets::Secrets;
+pub use sessions::Sessions;
 pub use source::{ConfigError, Place, Source};
 pub use symbols::Symbols;
 pub use theme::{DEFAULT as DEFAULT_THEME, Depth, Kind, Theme, ThemeEntry};
@@ -53,6 +55,8 @@ pub struct Config {
     pub logs: Logs,
     /// Terminals.
     pub terminal: Terminal,
+    /// Sessions.
+    pub sessions: Sessions,
     /// Which environment variables are masked.
     pub secrets: Secrets,
     /// Which actions ask first.
@@ -162,6 +166,7 @@ impl Default for Config {
             stats: true,
             logs: Logs::default(),
             terminal: Terminal::default(),
+            sessions: Sessions::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),
             host: None,

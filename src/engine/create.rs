@@ -54,8 +54,7 @@ impl Engine {
     /// Unpacks a tar archive in a directory of a container, which need not run. A directory is never replaced
     /// by a file of its name.
     pub async fn put_archive(&self, container: &str, dir: &str, tar: Vec<u8>) -> Result<()> {
-        let path =
-            format!("/containers/{}/archive?noOverwriteDirNonDir=true&path={}", escape(container), escape(dir));
+        let path = format!("/containers/{}/archive?noOverwriteDirNonDir=true&path={}", escape(container), escape(dir));
         let body = Payload::Tar(futures::stream::iter([Ok(Bytes::from(tar))]).boxed());
         self.http.deliver(Method::PUT, &path, body, LONG).await.map(drop)
     }
@@ -68,10 +67,9 @@ impl Engine {
             system_time: String,
         }
         let info: Info = self.http.get("/info", SHORT).await?;
-        let there: jiff::Timestamp = info
-            .system_time
-            .parse()
-            .map_err(|e| EngineError::new(super::ErrorKind::Other, format!("the engine's time is not understood: {e}")))?;
+        let there: jiff::Timestamp = info.system_time.parse().map_err(|e| {
+            EngineError::new(super::ErrorKind::Other, format!("the engine's time is not understood: {e}"))
+        })?;
         Ok((there - jiff::Timestamp::now()).total(jiff::Unit::Second).unwrap_or_default())
     }
 }

@@ -78,7 +78,7 @@ impl Dialer {
         Ok(Self { address: Arc::new(endpoint.address.clone()), tls, outer })
     }
 
-    async fn dial(self) -> io::Result<Wire> {
+    pub(super) async fn dial(self) -> io::Result<Wire> {
         match &*self.address {
             Address::Unix(path) => Ok(Wire(Box::new(UnixStream::connect(path).await?))),
             Address::Tcp { host, port } => {

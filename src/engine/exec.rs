@@ -135,7 +135,8 @@ impl Engine {
         use futures::TryStreamExt;
         let ask = ExecAsk { stdin: !input.is_empty(), ..ask.clone() };
         let PipedExec { id, input: mut pipe, mut output } = self.exec_piped(container, &ask).await?;
-        let broke = |e: &io::Error| EngineError::new(ErrorKind::Unreachable, format!("a command's connection broke: {e}"));
+        let broke =
+            |e: &io::Error| EngineError::new(ErrorKind::Unreachable, format!("a command's connection broke: {e}"));
         let feed = async {
             if !input.is_empty() {
                 // A command that ends without reading everything is not wrong for that.
@@ -206,11 +207,12 @@ pub struct Pieces<R> {
     buffer: BytesMut,
     /// What is left of the piece being read.
     left: Option<(Channel, usize)>,
+    over: bool,
 }
 
 impl<R: AsyncRead + Unpin> Pieces<R> {
     fn of(from: R) -> Self {
-        Self { from, buffer: BytesMut::new(), left: None }
+        Self { from, buffer: BytesMut::new(), left: None, over: false }
     }
 
     /// A piece out of what has been read already.
@@ -244,9 +246,18 @@ impl<R: AsyncRead + Unpin> Stream for Pieces<R> {
     type Item = io::Result<(Channel, Bytes)>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        let failed = |this: &mut Self, error| {
+            this.over = true;
+            Poll::Ready(Some(Err(error)))
+        };
         loop {
-            if let Some(piece) = self.cut()? {
-                return Poll::Ready(Some(Ok(piece)));
+            match self.cut() {
+                Ok(Some(piece)) => return Poll::Ready(Some(Ok(piece))),
+                Ok(None) => {}
+                Err(error) => return failed(&mut self, error),
             }
             let this = &mut *self;
             this.buffer.reserve(64 << 10);
@@ -256,9 +267,9 @@ impl<R: AsyncRead + Unpin> Stream for Pieces<R> {
             };
             match read {
                 Ok(0) if self.buffer.is_empty() && self.left.is_none() => return Poll::Ready(None),
-                Ok(0) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(0) => return failed(&mut self, io::ErrorKind::UnexpectedEof.into()),
                 Ok(_) => {}
-                Err(e) => return Poll::Ready(Some(Err(e))),
+                Err(e) => return failed(&mut self, e),
             }
         }
     }
@@ -355,7 +366,7 @@ mod tests {
     #[tokio::test]
     async fn channels_are_told_apart() {
         let bytes = b"\x01\0\0\0\0\0\0\x03abc\x02\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x01!";
-        let pieces: Vec<_> = read(bytes).await.into_iter().map(io::Result::unwrap).collect();
+        let pieces: Vec<_> = read(bytes).await.into_iter().map(|p| p.unwrap()).collect();
         assert_eq!(pieces, [(Channel::Out, Bytes::from("abc")), (Channel::Err, Bytes::from("!"))]);
     }
 

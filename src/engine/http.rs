@@ -203,7 +203,8 @@ impl Http {
 
 fn fill(request: Request<()>, payload: Payload) -> Request<Body> {
     let (mut head, ()) = request.into_parts();
-    let mut kind = |kind: &'static str| head.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    let mut kind =
+        |kind: &'static str| head.headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     let body = match payload {
         Payload::Nothing => Empty::new().map_err(|never| match never {}).boxed_unsync(),
         Payload::Json(value) => {

@@ -56,7 +56,11 @@ impl Engine {
     }
 
     /// The lines of an answer that tells what is done while it is done. Pieces of lines are put together.
-    fn told(&self, what: &'static str, pieces: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<String>> {
+    fn told(
+        &self,
+        what: &'static str,
+        pieces: BoxStream<'static, Result<Bytes>>,
+    ) -> BoxStream<'static, Result<String>> {
         let mut rest = String::new();
         lines(pieces)
             .map(move |line| {

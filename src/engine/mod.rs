@@ -24,6 +24,7 @@ mod images;
 mod listing;
 pub mod model;
 mod raw;
+mod relay;
 mod ssh;
 mod streams;
 
@@ -35,6 +36,7 @@ pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
 pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};
 pub use images::BuildAsk;
+pub use relay::Relay;
 pub use streams::LogAsk;
 
 /// What every call answers with.

@@ -1,11 +1,14 @@
 //! What is to be done.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 
+use crate::config::Sessions;
 use crate::engine::model::Id;
-use crate::engine::{DEFAULT_SOCKET, Endpoint, Prune};
+use crate::engine::{Address, DEFAULT_SOCKET, Endpoint, Prune};
 use crate::fleet::Stack;
 use crate::logs::Source;
+use crate::sessions::{Session, Spec};
 use crate::stacks;
 
 /// Something with a name.
@@ -129,6 +132,23 @@ pub enum Job {
         on: Vec<Source>,
         path: PathBuf,
     },
+    StartSession {
+        spec: Spec,
+        config: Sessions,
+    },
+    ExtendSession {
+        session: Session,
+        seconds: i64,
+    },
+    EndSessions {
+        on: Vec<Session>,
+    },
+    /// Lets a port of this machine lead to one of a session, until it is cancelled.
+    Forward {
+        session: Session,
+        port: u16,
+        local: u16,
+    },
     /// A command of the user's own, for the shell.
     Custom {
         name: String,
@@ -155,8 +175,30 @@ impl Job {
                     on.iter().map(|s| Named { id: s.id.clone(), name: s.name.to_string() }).collect();
                 format!("save logs of {}", several(&names, "container"))
             }
+            Self::StartSession { spec, .. } => match spec.workspace.as_ref().or(spec.lab.as_ref()) {
+                Some(name) => format!("start a session for {name}"),
+                None => "start a session".to_owned(),
+            },
+            Self::ExtendSession { session, seconds } => {
+                format!("extend session {} by {}", session.id, crate::text::duration(seconds.unsigned_abs()))
+            }
+            Self::EndSessions { on } => match &on[..] {
+                [one] => format!("end session {}", one.id),
+                _ => format!("end {}", crate::text::count(on.len(), "session")),
+            },
+            Self::Forward { session, port, local } => {
+                format!("forward 127.0.0.1:{local} to port {port} of session {}", session.id)
+            }
             Self::Custom { name, .. } => name.clone(),
         }
+    }
+
+    /// Whether it is about sessions, and so for the engine that carries them, whatever is looked at.
+    pub const fn is_of_sessions(&self) -> bool {
+        matches!(
+            self,
+            Self::StartSession { .. } | Self::ExtendSession { .. } | Self::EndSessions { .. } | Self::Forward { .. }
+        )
     }
 
     /// The docker command that does the same, ready for a shell that has this engine as its own.
@@ -210,6 +252,25 @@ impl Job {
                     format!("for c in {}; do {docker} logs --timestamps $c; done > {path}", names.join(" "))
                 }
             }
+            Self::StartSession { spec, .. } => {
+                let mut words = format!("ondeck session start --ttl {}s --memory {}", spec.ttl, spec.memory);
+                let named = [("--lab", spec.lab.as_ref()), ("--workspace", spec.workspace.as_ref())];
+                for (flag, value) in named.into_iter().filter_map(|(f, v)| Some((f, v?))) {
+                    let _ = write!(words, " {flag} {}", shell_quote(value));
+                }
+                for image in &spec.images {
+                    let _ = write!(words, " --image {}", shell_quote(image));
+                }
+                if spec.egress { words + " --egress" } else { words }
+            }
+            Self::ExtendSession { session, seconds } => format!("ondeck session extend {} {seconds}s", session.id),
+            Self::EndSessions { on } => {
+                let ids: Vec<&str> = on.iter().map(|s| s.id.as_str()).collect();
+                format!("ondeck session end {}", ids.join(" "))
+            }
+            Self::Forward { session, port, local } => {
+                format!("ondeck session forward {} {local}:{port}", session.id)
+            }
             Self::Custom { command, .. } => command.clone(),
         }
     }
@@ -260,6 +321,16 @@ impl Job {
                     },
                 ))
             }
+            Self::EndSessions { on } => {
+                let named: Vec<Named> = on
+                    .iter()
+                    .map(|s| Named { id: s.container.clone(), name: format!("session {} of {}", s.id, s.owner) })
+                    .collect();
+                Some(list(
+                    &named,
+                    "Its Docker is lost, with all images, containers and volumes in it. /workspace is kept.",
+                ))
+            }
             Self::Stack { verb: StackVerb::Down, stack } => {
                 let on: Vec<Named> =
                     stack.containers().map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect();
@@ -272,6 +343,9 @@ impl Job {
 
 /// `docker` with what makes it speak to an engine, where it would not by itself.
 fn docker_for(endpoint: &Endpoint) -> String {
+    if let Address::Inside { via, container, .. } = &endpoint.address {
+        return format!("{} exec {container} docker", docker_for(via));
+    }
     if let Some(context) = endpoint.source.strip_prefix("context ") {
         return format!("docker --context {}", shell_quote(context));
     }

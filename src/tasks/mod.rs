@@ -7,6 +7,7 @@ mod child;
 mod job;
 mod record;
 mod run;
+mod session;
 mod stack;
 
 pub use job::{Job, Named, StackVerb, Verb, shell_quote};

@@ -143,6 +143,10 @@ impl Teller {
 async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
     let began = Instant::now();
     match job {
+        Job::StartSession { spec, config } => super::session::start(engine, &config, &spec, teller, began).await,
+        Job::ExtendSession { session, seconds } => super::session::extend(engine, &session, seconds).await,
+        Job::EndSessions { on } => super::session::end(engine, &on, teller).await,
+        Job::Forward { session, port, local } => super::session::forward(engine, &session, port, local, teller).await,
         Job::Containers { verb, on } => {
             let done = verb.words().1;
             let result = each(teller, &on, |one| {
@@ -220,7 +224,13 @@ async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
         Job::Custom { command, .. } => {
             let mut child = Command::new("sh");
             child.arg("-c").arg(&command);
-            child.envs(engine.endpoint().docker_env());
+            let _door = match engine.for_child() {
+                Ok((env, door)) => {
+                    child.envs(env);
+                    door
+                }
+                Err(e) => return Outcome::Failed(e),
+            };
             match run_child(child, teller).await {
                 Ok(()) => Outcome::Done(format!("done in {}", seconds(began))),
                 Err(e) => Outcome::Failed(e),

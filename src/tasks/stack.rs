@@ -63,7 +63,8 @@ async fn with_compose(engine: &Engine, verb: StackVerb, stack: &Stack, teller: &
     if verb == StackVerb::Up {
         child.arg("--detach");
     }
-    child.envs(engine.endpoint().docker_env());
+    let (env, _door) = engine.for_child()?;
+    child.envs(env);
     run_child(child, teller).await
 }
 

@@ -159,6 +159,13 @@ impl App {
                 self.out.push(Effect::DiskUse);
                 self.tell(Tone::Muted, "measuring disk use; this takes the engine some seconds");
             }
+            Action::NewSession => self.ask_session(),
+            Action::Inside => self.go_inside(),
+            Action::Outside => self.leave_session(),
+            Action::ExtendSession => self.extend_session(),
+            Action::EndSession => self.end_sessions(),
+            Action::Request => self.ask_request(),
+            Action::Forward => self.ask_forward(),
             Action::Custom(index) => self.custom_command(*index),
         }
     }
@@ -215,6 +222,7 @@ impl App {
                 let in_stack = self.snap.containers.get(id).is_some_and(|c| c.stack().is_some());
                 if in_stack { View::Stacks } else { View::Containers }
             }
+            Target::Session(_) => View::Sessions,
             Target::Image(_) => View::Images,
             Target::Network(_) => View::Networks,
             Target::Volume(_) => View::Volumes,
@@ -344,6 +352,8 @@ impl App {
         } else if let Some(view) = came_from {
             self.came_from = None;
             self.view = view;
+        } else if self.view == View::Deck {
+            return self.leave_session();
         } else {
             self.view = View::Deck;
         }
@@ -487,6 +497,10 @@ impl App {
             Target::Container(id) => {
                 self.snap.containers.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |c| c.name.clone())
             }
+            Target::Session(id) => self
+                .container(target)
+                .and_then(|c| c.labels.get(crate::sessions::LABEL))
+                .map_or_else(|| crate::text::short_id(id).to_owned(), |s| format!("session {s}")),
             Target::Image(id) => self
                 .snap
                 .images
@@ -629,7 +643,7 @@ impl App {
             View::Networks => Prune::Networks,
             View::Volumes => Prune::Volumes,
             View::Containers | View::Stacks => Prune::Containers,
-            View::Deck | View::Activity => Prune::BuildCache,
+            View::Deck | View::Activity | View::Sessions => Prune::BuildCache,
         };
         self.ask_prune(what);
     }

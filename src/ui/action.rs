@@ -78,6 +78,13 @@ pub enum Action {
     DebugShell,
     SelectCells,
     SelectLines,
+    NewSession,
+    Inside,
+    Outside,
+    ExtendSession,
+    EndSession,
+    Request,
+    Forward,
     /// The user's own command of that number in the config.
     Custom(usize),
 }
@@ -98,7 +105,7 @@ pub enum Scope {
     /// A terminal has the focus, but its program does not get the keys.
     Terminal,
     /// A terminal's program gets the keys.
-    Inside,
+    Program,
     /// A terminal's program is over.
     Over,
     /// A terminal was wanted where there is no shell.
@@ -107,6 +114,12 @@ pub enum Scope {
     Container,
     /// The selected row is a stack or a service with several containers.
     Stack,
+    /// The view of sessions is open.
+    Sessions,
+    /// The selected row is a session.
+    Session,
+    /// The Docker within a session is looked at.
+    Inside,
     /// The selected row is an image.
     Image,
     /// The selected row is a network.
@@ -127,11 +140,14 @@ impl Scope {
             Self::Logs => "Logs",
             Self::Text => "Inspect, Env and other text",
             Self::Terminal => "Terminals, outside their program",
-            Self::Inside => "Inside a terminal",
+            Self::Program => "Inside a terminal",
             Self::Over => "A terminal whose program is over",
             Self::NoShell => "A container without a shell",
             Self::Container => "Containers",
             Self::Stack => "Stacks and services",
+            Self::Sessions => "Sessions",
+            Self::Session => "A session",
+            Self::Inside => "Within a session",
             Self::Image => "Images",
             Self::Network => "Networks",
             Self::Volume => "Volumes",
@@ -179,7 +195,8 @@ const fn writes(mut e: Entry) -> Entry {
 }
 
 use Scope::{
-    Anywhere, Container, Detail, Image, Inside, List, Logs, Network, NoShell, Over, Stack, Task, Terminal, Text, Volume,
+    Anywhere, Container, Detail, Image, Inside, List, Logs, Network, NoShell, Over, Program, Session, Sessions, Stack,
+    Task, Terminal, Text, Volume,
 };
 
 /// All actions. The order is that of the hint line (within one weight), the palette and the help screen.
@@ -266,6 +283,75 @@ pub static ACTIONS: &[Entry] = &[
     entry(Container, Action::Stats, "stats", &["c"], 3, "charts", "Show charts of CPU, memory, network and disk"),
     entry(Stack, Action::Stats, "stats", &["c"], 3, "charts", "Show charts of all its containers together"),
     entry(List, Action::Inspect, "inspect", &["i"], 3, "inspect", "Show everything the engine knows of it"),
+    // Sessions.
+    entry(Session, Action::Inside, "inside", &["enter"], 9, "its Docker", "Show the Docker within, in all views"),
+    writes(entry(
+        Sessions,
+        Action::NewSession,
+        "new-session",
+        &["n"],
+        8,
+        "new",
+        "Start a session, or resume a workspace",
+    )),
+    writes(entry(
+        Session,
+        Action::ExtendSession,
+        "extend-session",
+        &["+"],
+        7,
+        "15 min more",
+        "Let it live 15 minutes longer",
+    )),
+    writes(entry(
+        Session,
+        Action::EndSession,
+        "end-session",
+        &["d"],
+        6,
+        "end",
+        "End it now; its Docker is lost, /workspace is kept",
+    )),
+    entry(Session, Action::Logs, "logs", &["l"], 5, "logs", "Read what its Docker says"),
+    entry(Session, Action::Request, "request", &["w"], 5, "ask service", "Send a request to the service in it"),
+    writes(entry(
+        Session,
+        Action::Forward,
+        "forward",
+        &["f"],
+        4,
+        "forward",
+        "Let a port of this machine lead to one of it",
+    )),
+    writes(entry(
+        Session,
+        Action::Terminal,
+        "terminal",
+        &["t"],
+        8,
+        "terminal",
+        "Open a terminal in it, or go back to the open one",
+    )),
+    writes(entry(
+        Session,
+        Action::TerminalAs,
+        "terminal-as",
+        &["T"],
+        0,
+        "terminal as",
+        "Open a terminal with a command, as a user, or in a directory",
+    )),
+    entry(Session, Action::Stats, "stats", &["c"], 3, "charts", "Show charts of CPU, memory, network and disk"),
+    writes(entry(
+        Inside,
+        Action::ExtendSession,
+        "extend-session",
+        &["+"],
+        4,
+        "15 min more",
+        "Let the session live 15 minutes longer",
+    )),
+    entry(Inside, Action::Outside, "leave-session", &[], 0, "host", "Back to the host that carries the session"),
     entry(Task, Action::Cancel, "cancel", &["ctrl-x"], 8, "cancel", "Cancel the running task"),
     entry(
         Task,
@@ -314,7 +400,7 @@ pub static ACTIONS: &[Entry] = &[
     entry(Logs, Action::Save, "save", &["ctrl-s"], 4, "save", "Save the whole log to a file"),
     // Terminals.
     entry(
-        Inside,
+        Program,
         Action::LeaveTerminal,
         "leave-terminal",
         &["ctrl-]"],
@@ -451,6 +537,15 @@ pub static ACTIONS: &[Entry] = &[
         "Compose stacks, their services and containers",
     ),
     entry(Anywhere, Action::Show(View::Containers), "containers", &["3"], 0, "Containers", "All containers"),
+    entry(
+        Anywhere,
+        Action::Show(View::Sessions),
+        "sessions",
+        &["4"],
+        0,
+        "Sessions",
+        "Machines with a Docker of their own, that end by themselves",
+    ),
     entry(Anywhere, Action::Show(View::Images), "images", &["6"], 0, "Images", "Images and their layers"),
     entry(Anywhere, Action::Show(View::Networks), "networks", &["7"], 0, "Networks", "Networks and who is attached"),
     entry(Anywhere, Action::Show(View::Volumes), "volumes", &["8"], 0, "Volumes", "Volumes and who uses them"),

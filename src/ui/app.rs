@@ -18,6 +18,7 @@ use crate::config::{Chord, Config, CustomCommand, Depth, Fields, Symbols, Theme}
 use crate::engine::EngineError;
 use crate::engine::model::{Id, Inspection, Layer};
 use crate::fleet::{Link, Snapshot};
+use crate::sessions::{Answer, Ask, Left, Session};
 use crate::tasks::{Job, TaskEvent, TaskId, Tasks};
 use crate::terminal::Happened;
 
@@ -29,6 +30,7 @@ use super::list::ListState;
 use super::overlay::Overlay;
 use super::panes::logs::{LogAnswer, LogOrder};
 use super::panes::terminal::{TerminalId, TerminalOrder, TerminalPane};
+use super::sessions::{Inside, Times};
 use super::view::{Cx, Target, Tone, View};
 
 /// Something that happened.
@@ -62,6 +64,14 @@ pub enum Msg {
     Layers(u64, Result<Arc<Vec<Layer>>, EngineError>),
     /// A container's processes.
     Processes(u64, Result<Arc<Processes>, EngineError>),
+    /// A session shall be asked how long it lives.
+    AskLeft(Id),
+    /// How long a session lives.
+    Left(Id, Result<Left, EngineError>),
+    /// A countdown says something else now.
+    Countdown,
+    /// What a session's service answered.
+    Served(u64, Result<Answer, EngineError>),
     /// A notice has stood long enough.
     NoticeOver(u64),
     /// The processes shown are old.
@@ -111,6 +121,16 @@ pub enum Effect {
     Reconnect,
     /// Go to another host.
     Host(String),
+    /// Ask a session's container how long it lives.
+    AskLeft(Id),
+    /// Remove what sessions left that are gone.
+    Sweep,
+    /// Go to the Docker within a session.
+    Inside(Box<Session>),
+    /// Back to the host that carries the session.
+    Outside,
+    /// Send a request to a session's service; the figure comes back with the answer.
+    Look(u64, Box<(Session, Ask)>),
     /// Draw everything again.
     Redraw,
     /// Stop, until the shell brings us back.
@@ -168,6 +188,8 @@ pub struct Settings {
     pub true_color: bool,
     /// Where the person's clock stands.
     pub zone: TimeZone,
+    /// Whose sessions are started here.
+    pub owner: String,
     /// Contexts of the docker CLI: name and address.
     pub hosts: Vec<(String, String)>,
 }
@@ -225,6 +247,10 @@ pub struct App {
     pub load: ShownLoad,
     /// What the person brought along.
     pub settings: Settings,
+    /// When sessions end.
+    pub times: Times,
+    /// The session whose Docker is looked at.
+    pub inside: Option<Inside>,
     /// The split is being dragged.
     pub dragging: bool,
     pub(super) notices: u64,
@@ -257,6 +283,8 @@ impl App {
             notice: None,
             load: ShownLoad::default(),
             settings,
+            times: Times::default(),
+            inside: None,
             dragging: false,
             notices: 0,
             wanted: Vec::new(),
@@ -310,9 +338,17 @@ impl App {
                 self.out.push(Effect::After(Duration::from_secs(3), Msg::ProcessesOld(turn)));
             }
             Msg::ProcessesOld(turn) if turn == self.detail.turn && self.shows_detail() => {
-                if let Some(Target::Container(id)) = &self.detail.target {
+                if let Some(Target::Container(id) | Target::Session(id)) = &self.detail.target {
                     self.out.push(Effect::Processes(turn, id.clone()));
                 }
+            }
+            Msg::AskLeft(container) => self.ask_left(container),
+            Msg::Left(container, left) => self.told_left(container, &left),
+            Msg::Countdown => self.count_down(),
+            Msg::Served(turn, answer) if turn == self.detail.turn => {
+                let first = !matches!(self.detail.served, Loaded::Here(_));
+                self.served(answer);
+                self.arrived(first);
             }
             // Keys let go, and answers to questions that nobody asks any more.
             Msg::Key(_)
@@ -321,13 +357,17 @@ impl App {
             | Msg::Raw(..)
             | Msg::Layers(..)
             | Msg::Processes(..)
+            | Msg::Served(..)
             | Msg::ProcessesOld(_) => {}
             Msg::NoticeOver(n) => {
                 if n == self.notices {
                     self.notice = None;
                 }
             }
-            Msg::HostFailed(error) => self.tell(Tone::Bad, error.to_string()),
+            Msg::HostFailed(error) => {
+                self.inside = None;
+                self.tell(Tone::Bad, error.to_string());
+            }
             Msg::Tell(tone, text) => self.tell(tone, text),
             Msg::Terminate => self.out.push(Effect::Quit),
             Msg::Tick => self.refresh(),
@@ -351,6 +391,7 @@ impl App {
         Cx {
             snap: &self.snap,
             tasks: &self.tasks,
+            times: &self.times,
             now: self.now,
             zone: &self.settings.zone,
             symbols: &self.settings.symbols,
@@ -377,7 +418,7 @@ impl App {
     /// The container that a target stands for.
     pub fn container(&self, target: &Target) -> Option<&Arc<crate::engine::model::Container>> {
         match target {
-            Target::Container(id) => self.snap.containers.get(id),
+            Target::Container(id) | Target::Session(id) => self.snap.containers.get(id),
             _ => None,
         }
     }
@@ -385,7 +426,7 @@ impl App {
     /// All containers that a target stands for.
     pub fn containers_of(&self, target: &Target) -> Vec<Arc<crate::engine::model::Container>> {
         match target {
-            Target::Container(id) => self.snap.containers.get(id).cloned().into_iter().collect(),
+            Target::Container(id) | Target::Session(id) => self.snap.containers.get(id).cloned().into_iter().collect(),
             Target::Stack(name) => self.snap.stack(name).map_or(Vec::new(), |s| s.containers().cloned().collect()),
             Target::Service(stack, service) => {
                 let stack = self.snap.stack(stack);
@@ -422,6 +463,12 @@ impl App {
             self.list().selected().map(|r| &r.target)
         };
         scopes.extend(target.and_then(scope_of));
+        if self.on_sessions() {
+            scopes.push(Scope::Sessions);
+        }
+        if self.inside.is_some() {
+            scopes.push(Scope::Inside);
+        }
         if self.focus == Focus::List {
             scopes.push(Scope::List);
         }
@@ -461,7 +508,11 @@ impl App {
             self.detail.turn_to(None);
         }
         let back = was_down && matches!(snap.link, Link::Up);
-        self.snap = snap;
+        let before = std::mem::replace(&mut self.snap, snap);
+        if first && self.inside.is_none() && self.snap.cannot_write().is_none() {
+            self.out.push(Effect::Sweep);
+        }
+        self.follow_sessions(&before);
         if back {
             self.tell(Tone::Good, format!("{} is back", self.snap.host));
         }
@@ -500,6 +551,7 @@ impl App {
         let cx = Cx {
             snap: &self.snap,
             tasks: &self.tasks,
+            times: &self.times,
             now: self.now,
             zone: &self.settings.zone,
             symbols: &self.settings.symbols,
@@ -567,12 +619,16 @@ impl App {
             _ => None,
         };
         self.tasks.apply(event);
+        // What the host tells of a session is not heard within it.
+        if let Some(inside) = self.inside.as_ref().filter(|_| ended.is_some()) {
+            self.ask_left(inside.session.container.clone());
+        }
         if let Some(task) = ended.and_then(|id| self.tasks.get(id)) {
             let cell = super::views::activity::outcome(task);
             let text = format!("{}: {}", task.title, cell.text);
             self.tell(cell.tone, text);
         }
-        if self.view == View::Activity {
+        if matches!(self.view, View::Activity | View::Sessions) {
             self.refresh();
             self.make_text();
         }
@@ -596,7 +652,7 @@ impl App {
     pub fn fields(&self, target: &Target) -> Fields {
         let fields = Fields::new().with("host", self.snap.host.clone());
         match target {
-            Target::Container(id) => match self.snap.containers.get(id) {
+            Target::Container(id) | Target::Session(id) => match self.snap.containers.get(id) {
                 Some(c) => fields
                     .with("id", c.id.to_string())
                     .with("name", c.name.clone())
@@ -633,6 +689,7 @@ pub fn scope_of(target: &Target) -> Option<Scope> {
     Some(match target {
         Target::Container(_) => Scope::Container,
         Target::Stack(_) | Target::Service(..) => Scope::Stack,
+        Target::Session(_) => Scope::Session,
         Target::Image(_) => Scope::Image,
         Target::Network(_) => Scope::Network,
         Target::Volume(_) => Scope::Volume,

@@ -8,6 +8,8 @@ use serde_json::Value;
 use crate::engine::EngineError;
 use crate::engine::model::{Inspection, Layer};
 
+use crate::sessions::Answer;
+
 use super::panes::logs::LogPane;
 use super::panes::text::TextPane;
 use super::view::Target;
@@ -17,6 +19,7 @@ use super::view::Target;
 #[allow(missing_docs)] // Each is named after what it shows.
 pub enum Tab {
     Logs,
+    Service,
     Stats,
     Services,
     Inspect,
@@ -37,6 +40,7 @@ impl Tab {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Logs => "Logs",
+            Self::Service => "Service",
             Self::Stats => "Stats",
             Self::Services => "Services",
             Self::Inspect => "Inspect",
@@ -58,6 +62,9 @@ impl Tab {
         match target {
             Target::Container(_) => {
                 &[Self::Logs, Self::Stats, Self::Inspect, Self::Env, Self::Ports, Self::Mounts, Self::Health, Self::Top]
+            }
+            Target::Session(_) => {
+                &[Self::Stats, Self::Service, Self::Logs, Self::Top, Self::Mounts, Self::Env, Self::Inspect]
             }
             Target::Stack(_) | Target::Service(..) => &[Self::Logs, Self::Services, Self::Stats],
             Target::Image(_) => &[Self::Layers, Self::UsedBy, Self::Inspect],
@@ -105,6 +112,10 @@ pub struct Detail {
     pub layers: Loaded<Arc<Vec<Layer>>>,
     /// A container's processes.
     pub processes: Loaded<Arc<Processes>>,
+    /// What a session's service answered.
+    pub served: Loaded<Arc<Answer>>,
+    /// The request to a session's service, as it was typed.
+    pub request: String,
     /// Whether secret values are shown.
     pub reveal: bool,
     /// The pane of text, for all tabs but logs and statistics.
@@ -126,6 +137,7 @@ impl Detail {
         self.raw = Loaded::Nothing;
         self.layers = Loaded::Nothing;
         self.processes = Loaded::Nothing;
+        self.served = Loaded::Nothing;
         self.reveal = false;
         self.text = TextPane::default();
     }

@@ -263,6 +263,9 @@ impl App {
                 Ok(())
             }
             Ask::Since => self.logs_since(text),
+            Ask::Session => self.new_session(text),
+            Ask::Request => self.request(text),
+            Ask::Forward => self.forward(text),
         }
     }
 

@@ -26,13 +26,14 @@ impl App {
             self.close_logs();
         }
         match (&target, tab) {
-            (Target::Container(id), Tab::Top) => {
+            (Target::Session(id), Tab::Service) => self.load_service(&id.clone()),
+            (Target::Container(id) | Target::Session(id), Tab::Top) => {
                 if matches!(self.detail.processes, Loaded::Nothing) {
                     self.detail.processes = Loaded::Waiting;
                 }
                 self.out.push(Effect::Processes(turn, id.clone()));
             }
-            (Target::Container(id), _)
+            (Target::Container(id) | Target::Session(id), _)
                 if matches!(tab, Tab::Inspect | Tab::Env | Tab::Health | Tab::Ports | Tab::Mounts) =>
             {
                 if matches!(self.detail.inspection, Loaded::Nothing) {
@@ -65,9 +66,10 @@ impl App {
         };
         let lines = match tab {
             Tab::Logs | Tab::Stats => return,
+            Tab::Service => shown(&self.detail.served, |answer| self.service_lines(answer)),
             Tab::Inspect => {
                 let raw = match &target {
-                    Target::Container(_) => shown(&self.detail.inspection, |i| self.tree(&i.raw)),
+                    Target::Container(_) | Target::Session(_) => shown(&self.detail.inspection, |i| self.tree(&i.raw)),
                     _ => shown(&self.detail.raw, |raw| self.tree(raw)),
                 };
                 self.detail.text.has_cursor = true;

@@ -18,6 +18,7 @@ pub mod log_task;
 pub mod overlay;
 pub mod panes;
 mod run;
+pub mod sessions;
 pub mod terminal;
 mod terminal_task;
 pub mod view;

@@ -184,4 +184,10 @@ pub enum Ask {
     SaveLogs,
     /// The span of time a log is shown for.
     Since,
+    /// What a new session shall be.
+    Session,
+    /// A request to a session's service.
+    Request,
+    /// Which port leads to which of a session.
+    Forward,
 }

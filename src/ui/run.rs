@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::config::{Config, Depth};
-use crate::engine::{Endpoint, Surroundings};
+use crate::engine::{Endpoint, Engine, Surroundings};
 use crate::fleet::{Host, Link, Options};
+use crate::sessions;
 use crate::tasks::Runner;
 
 use super::action::{ACTIONS, Scope};
@@ -90,6 +91,7 @@ pub fn settings(config: Config, theme: Option<&str>) -> Result<Settings> {
         depth,
         true_color: depth == Depth::True,
         zone: TimeZone::system(),
+        owner: crate::sessions::owner(),
         hosts: hosts.collect(),
         config: Arc::new(config),
     })
@@ -117,6 +119,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
         watch,
         snapshots: host.snapshots(),
         host,
+        carrier: None,
         runner,
         msgs,
         logs: LogTask::default(),
@@ -246,6 +249,8 @@ struct Panel {
     app: App,
     watch: Options,
     host: Host,
+    /// The host that carries the session whose Docker is looked at.
+    carrier: Option<Host>,
     snapshots: tokio::sync::watch::Receiver<Arc<crate::fleet::Snapshot>>,
     runner: Runner,
     msgs: mpsc::UnboundedSender<Msg>,
@@ -280,8 +285,47 @@ impl Panel {
         let engine = self.host.engine().clone();
         match effect {
             Effect::Quit => self.leave = true,
+            Effect::Run(job) if job.is_of_sessions() => {
+                self.runner.on(self.carrier().clone()).run(job);
+            }
             Effect::Run(job) => {
                 self.runner.run(job);
+            }
+            Effect::AskLeft(id) => {
+                let engine = self.carrier().clone();
+                self.ask(async move {
+                    let left = sessions::left(&engine, &id).await;
+                    Msg::Left(id, left)
+                });
+            }
+            Effect::Sweep => self.ask(async move {
+                match sessions::sweep(&engine).await {
+                    Ok(swept) if swept.containers.len() + swept.networks.len() > 0 => {
+                        let count = crate::text::count(swept.containers.len() + swept.networks.len(), "thing");
+                        Msg::Tell(Tone::Muted, format!("removed {count} that ended sessions had left behind"))
+                    }
+                    // What cannot be swept now is swept when the next session is started, and told of there.
+                    _ => Msg::Tick,
+                }
+            }),
+            Effect::Look(turn, what) => {
+                let engine = self.carrier().clone();
+                self.ask(async move { Msg::Served(turn, sessions::look(&engine, &what.0, &what.1).await) });
+            }
+            Effect::Inside(session) => {
+                let opened = Host::open(&session.endpoint(self.carrier().endpoint()), self.watch);
+                match opened {
+                    Ok(host) => {
+                        let outer = self.change(host);
+                        self.carrier.get_or_insert(outer);
+                    }
+                    Err(error) => self.ask(async move { Msg::HostFailed(error) }),
+                }
+            }
+            Effect::Outside => {
+                if let Some(outer) = self.carrier.take() {
+                    self.change(outer);
+                }
             }
             Effect::Cancel(id) => self.runner.cancel(id),
             Effect::After(wait, msg) => self.ask(async move {
@@ -326,7 +370,18 @@ impl Panel {
                 screen.clear()?;
             }
             Effect::Terminal(line) => {
-                let env = engine.endpoint().docker_env();
+                let _door;
+                let env = match engine.for_child() {
+                    Ok((env, door)) => {
+                        // It closes when the command is done.
+                        _door = door;
+                        env
+                    }
+                    Err(error) => {
+                        self.ask(async move { Msg::HostFailed(error) });
+                        return Ok(());
+                    }
+                };
                 let status =
                     terminal.lend(|| std::process::Command::new("sh").arg("-c").arg(&line).envs(env).status())?;
                 screen.clear()?;
@@ -341,17 +396,28 @@ impl Panel {
         Ok(())
     }
 
+    /// The engine that carries sessions: the host's, also while one of them is looked into.
+    fn carrier(&self) -> &Engine {
+        self.carrier.as_ref().unwrap_or(&self.host).engine()
+    }
+
+    /// Shows another host; answers with the one before.
+    fn change(&mut self, host: Host) -> Host {
+        self.logs = LogTask::default();
+        self.snapshots = host.snapshots();
+        self.snapshots.mark_changed();
+        self.runner = self.runner.on(host.engine().clone());
+        std::mem::replace(&mut self.host, host)
+    }
+
     /// Goes to another host; the one before stays when that cannot be.
     fn switch(&mut self, name: &str) {
         let opened =
             Endpoint::resolve(Some(name), &Surroundings::of_process()).and_then(|e| Host::open(&e, self.watch));
         match opened {
             Ok(host) => {
-                self.logs = LogTask::default();
-                self.snapshots = host.snapshots();
-                self.snapshots.mark_changed();
-                self.runner = self.runner.on(host.engine().clone());
-                self.host = host;
+                self.carrier = None;
+                self.change(host);
             }
             Err(error) => self.ask(async move { Msg::HostFailed(error) }),
         }

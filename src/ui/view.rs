@@ -12,6 +12,7 @@ use crate::fleet::Snapshot;
 use crate::fleet::snapshot::Status;
 use crate::tasks::{TaskId, Tasks};
 
+use super::sessions::Times;
 use super::views;
 
 /// The views, in the order of their tabs.
@@ -21,6 +22,7 @@ pub enum View {
     Deck,
     Stacks,
     Containers,
+    Sessions,
     Images,
     Networks,
     Volumes,
@@ -29,8 +31,16 @@ pub enum View {
 
 impl View {
     /// All views.
-    pub const ALL: [Self; 7] =
-        [Self::Deck, Self::Stacks, Self::Containers, Self::Images, Self::Networks, Self::Volumes, Self::Activity];
+    pub const ALL: [Self; 8] = [
+        Self::Deck,
+        Self::Stacks,
+        Self::Containers,
+        Self::Sessions,
+        Self::Images,
+        Self::Networks,
+        Self::Volumes,
+        Self::Activity,
+    ];
 
     /// Its title, and the digit that shows it.
     pub const fn tab(self) -> (char, &'static str) {
@@ -38,6 +48,7 @@ impl View {
             Self::Deck => ('1', "Deck"),
             Self::Stacks => ('2', "Stacks"),
             Self::Containers => ('3', "Containers"),
+            Self::Sessions => ('4', "Sessions"),
             Self::Images => ('6', "Images"),
             Self::Networks => ('7', "Networks"),
             Self::Volumes => ('8', "Volumes"),
@@ -51,6 +62,7 @@ impl View {
             Self::Deck => &views::deck::Deck,
             Self::Stacks => &views::stacks::Stacks,
             Self::Containers => &views::containers::Containers,
+            Self::Sessions => &views::sessions::Sessions,
             Self::Images => &views::images::Images,
             Self::Networks => &views::networks::Networks,
             Self::Volumes => &views::volumes::Volumes,
@@ -73,6 +85,8 @@ pub enum Target {
     Service(Arc<str>, Arc<str>),
     /// A container, by identifier.
     Container(Id),
+    /// A session, by its container's identifier.
+    Session(Id),
     /// An image, by identifier.
     Image(Id),
     /// A network, by identifier.
@@ -214,6 +228,8 @@ pub struct Cx<'a> {
     pub snap: &'a Snapshot,
     /// This panel's tasks.
     pub tasks: &'a Tasks,
+    /// When sessions end.
+    pub times: &'a Times,
     /// The time this frame is for.
     pub now: Timestamp,
     /// Where the person's clock stands.

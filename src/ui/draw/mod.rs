@@ -22,6 +22,7 @@ use crate::text::{fit, width};
 
 use super::app::{App, Focus};
 use super::layout::{self, LEAST, tabs};
+use super::sessions::{self, countdown, urgency};
 use super::view::{Empty, Tone, status_sign};
 
 /// How a tone looks.
@@ -155,11 +156,16 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
             (Status::Failed, Some(format!("{words}, trying again ({attempts})")))
         }
     };
-    // A context has a name that someone gave it; a bare address is best called by what the host calls itself.
-    let unnamed = snap.host == "default" || snap.host.contains('/');
-    let name = snap.engine.as_ref().map(|e| e.name.as_str()).filter(|n| !n.is_empty() && unnamed).unwrap_or(&snap.host);
     left.push(Span::styled(status_sign(symbols, status), style(theme, Tone::Status(status))));
-    left.push(Span::styled(format!(" {name}"), theme.header));
+    if let Some(inside) = &app.inside {
+        left.push(Span::styled(format!(" {} ›", inside.host), theme.muted));
+        left.push(Span::styled(format!(" session {}", inside.session.id), theme.accent));
+        if let Some(seconds) = app.times.left(&inside.session, app.now) {
+            left.push(Span::styled(format!(" {} left", countdown(seconds)), style(theme, urgency(seconds))));
+        }
+    } else {
+        left.push(Span::styled(format!(" {}", app.host_name()), theme.header));
+    }
     if let Some(engine) = &snap.engine {
         left.push(Span::styled(
             format!("  {} {}", engine.product, engine.version.split('+').next().unwrap_or_default()),
@@ -191,6 +197,15 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
             format!("{} running  ", crate::text::count(app.tasks.running(), "task")),
             theme.starting,
         ));
+    }
+    let sessions = if app.inside.is_some() { Vec::new() } else { sessions::all(snap) };
+    if !sessions.is_empty() {
+        right.push(Span::styled("sessions ", theme.muted));
+        right.push(Span::styled(sessions.len().to_string(), theme.header));
+        // The one that ends first, once that is soon.
+        let least = sessions.iter().filter_map(|s| app.times.left(s, app.now)).min().filter(|s| *s <= 300);
+        let words = least.map_or_else(String::new, |s| format!(" {}", countdown(s)));
+        right.push(Span::styled(format!("{words}  "), style(theme, urgency(least.unwrap_or(i64::MAX)))));
     }
     if snap.access.read_only.is_some() {
         right.push(Span::styled("read-only  ", theme.warning));

@@ -121,7 +121,7 @@ fn notes<'a>(app: &App, terminal: &OpenTerminal) -> Vec<(Vec<Span<'a>>, Alignmen
     }
     if !app.in_terminal() {
     } else if app.terminals.inside() {
-        right.push(key(if terminal.alive() { Scope::Inside } else { Scope::Over }, &Action::LeaveTerminal));
+        right.push(key(if terminal.alive() { Scope::Program } else { Scope::Over }, &Action::LeaveTerminal));
         right.push(Span::styled(" leaves ", theme.hint));
     } else {
         right.push(key(Scope::Terminal, &Action::Open));

@@ -147,7 +147,7 @@ impl App {
     /// The scopes of keys while a terminal has the focus.
     pub(in crate::ui) fn terminal_scopes(&self) -> Vec<Scope> {
         match self.terminals.shown() {
-            Some(t) if self.terminals.inside && t.alive() => vec![Scope::Inside],
+            Some(t) if self.terminals.inside && t.alive() => vec![Scope::Program],
             Some(t) if self.terminals.inside && t.life == Life::NoShell => vec![Scope::NoShell, Scope::Over],
             Some(_) if self.terminals.inside => vec![Scope::Over],
             _ => vec![Scope::Terminal, Scope::Anywhere],
@@ -164,7 +164,7 @@ impl App {
         if !self.types_in_terminal() {
             return false;
         }
-        let way_out = self.settings.keymap.lookup(&[Scope::Inside], Chord::of(event)).is_some();
+        let way_out = self.settings.keymap.lookup(&[Scope::Program], Chord::of(event)).is_some();
         if !way_out {
             self.type_into_terminal(event);
         }
@@ -256,7 +256,7 @@ impl App {
         }
         // Twice: it was meant for the program.
         if self.terminals.left {
-            let chords = self.settings.keymap.chords(Scope::Inside, &Action::LeaveTerminal);
+            let chords = self.settings.keymap.chords(Scope::Program, &Action::LeaveTerminal);
             if let Some(chord) = chords.first().copied() {
                 self.enter_terminal();
                 self.type_into_terminal(KeyEvent::new(chord.code(), chord.modifiers()));

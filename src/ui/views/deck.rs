@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::fleet::snapshot::Status;
 use crate::fleet::{Link, Snapshot};
+use crate::ui::sessions::all;
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, Target, View};
 
 /// See the module.
@@ -30,7 +31,8 @@ impl Rows for Deck {
     fn rows(&self, cx: &Cx<'_>) -> Vec<Row> {
         let bad = attention(cx.snap).into_iter().map(Row::flat);
         let stacks = cx.snap.stacks.iter().map(|s| Row::flat(Target::Stack(Arc::from(s.name.as_str()))));
-        bad.chain(stacks).collect()
+        let sessions = all(cx.snap).into_iter().map(|s| Row::flat(Target::Session(s.container)));
+        bad.chain(stacks).chain(sessions).collect()
     }
 
     fn cell(&self, cx: &Cx<'_>, row: &Row, column: usize) -> Cell {
@@ -50,6 +52,19 @@ impl Rows for Deck {
                 }
                 1 => View::Stacks.rows().cell(cx, row, 4),
                 _ => Cell::default(),
+            },
+            Target::Session(_) => match column {
+                0 => {
+                    let mut cell = View::Sessions.rows().cell(cx, row, 0);
+                    cell.text = format!("{}  session", cell.text);
+                    cell
+                }
+                1 => {
+                    let mut left = View::Sessions.rows().cell(cx, row, 1);
+                    left.text = format!("{} left, {}", left.text, View::Sessions.rows().cell(cx, row, 6).text);
+                    left
+                }
+                _ => Cell::muted(View::Sessions.rows().cell(cx, row, 2).text),
             },
             _ => Cell::default(),
         }

@@ -5,6 +5,7 @@ pub mod containers;
 pub mod deck;
 pub mod images;
 pub mod networks;
+pub mod sessions;
 pub mod stacks;
 pub mod volumes;
 

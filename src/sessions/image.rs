@@ -1,0 +1,79 @@
+//! The image that sessions run: built on the engine that carries them, when it is not there yet.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use sha2::{Digest, Sha256};
+
+use crate::config::Sessions;
+use crate::engine::{BuildAsk, Engine, EngineError, ErrorKind, Result};
+
+use super::start::{Progress, Tell};
+
+/// The build context: name, mode, content.
+const CONTEXT: [(&str, u32, &[u8]); 3] = [
+    ("Dockerfile", 0o644, include_bytes!("../../assets/session/Dockerfile")),
+    ("session", 0o755, include_bytes!("../../assets/session/session")),
+    ("bashrc", 0o644, include_bytes!("../../assets/session/bashrc")),
+];
+
+/// The image's name: another context or base makes another tag, so that an old one is never run.
+pub(super) fn tag(config: &Sessions) -> String {
+    let mut hash = Sha256::new();
+    for (name, _, content) in CONTEXT {
+        hash.update(name);
+        hash.update([0]);
+        hash.update(content);
+    }
+    hash.update(&config.base);
+    let hex: String = hash.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect();
+    format!("ondeck/session:{hex}")
+}
+
+/// Builds the session image, unless it is there; answers with its name.
+pub(super) async fn ensure(engine: &Engine, config: &Sessions, tell: &Tell<'_>) -> Result<String> {
+    let tag = tag(config);
+    match engine.inspect_image(&tag).await {
+        Err(e) if e.kind == ErrorKind::NotFound => {}
+        known => return known.map(|_| tag),
+    }
+    tell(Progress::Step(format!("building the session image {tag} from {} (once; about a minute)", config.base)));
+    let ask = BuildAsk {
+        tag: tag.clone(),
+        args: BTreeMap::from([("BASE".to_owned(), config.base.clone())]),
+        labels: BTreeMap::from([("dev.ondeck.image".to_owned(), "session".to_owned())]),
+    };
+    let mut lines = engine.build_image(&ask, context()?).await?;
+    while let Some(line) = lines.next().await {
+        tell(Progress::Line(line.map_err(|e| {
+            EngineError::new(e.kind, format!("the session image cannot be built: {}", e.message)).with_hint(format!(
+                "it needs the image {} and Debian's packages; `sessions.base` in the config names another base",
+                config.base
+            ))
+        })?));
+    }
+    Ok(tag)
+}
+
+/// An image's identifier.
+pub(super) async fn identifier(engine: &Engine, name: &str) -> Result<String> {
+    let raw = engine.inspect_image(name).await?;
+    Ok(raw["Id"].as_str().unwrap_or(name).to_owned())
+}
+
+fn context() -> Result<Vec<u8>> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, mode, content) in CONTEXT {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(mode);
+        // One moment for all builds, so that equal files are equal to the build cache.
+        header.set_mtime(0);
+        tar.append_data(&mut header, name, content).map_err(|e| unpacked(&e))?;
+    }
+    tar.into_inner().map_err(|e| unpacked(&e))
+}
+
+fn unpacked(error: &std::io::Error) -> EngineError {
+    EngineError::new(ErrorKind::Other, format!("the session image's files: {error}"))
+}
