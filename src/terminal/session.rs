@@ -24,6 +24,8 @@ const READ: usize = 64 << 10;
 const SLICE: Duration = Duration::from_millis(2);
 /// Bytes of input that wait for a program which does not read; further ones are dropped.
 const INPUT: usize = 4 << 20;
+/// How long a shell that printed something may be silent before it is asked after.
+const QUIET: Duration = Duration::from_millis(200);
 /// How long a shell may take to tell of itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -296,7 +298,8 @@ impl Program {
                     if matches!(code, Some(126 | 127)) && shell::says_missing(&words) {
                         return Ok(None);
                     }
-                    if matches!(code, Some(126 | 127)) && words.contains("OCI runtime") {
+                    // A shell that began would have told.
+                    if code != Some(0) && (shell.is_some() || words.starts_with("OCI")) && !words.is_empty() {
                         return Err(EngineError::new(ErrorKind::Other, words).into());
                     }
                     return Ok(Some(started));
@@ -306,8 +309,13 @@ impl Program {
                 First::More | First::Nothing => {}
             }
             let mut piece = [0; 4096];
-            match tokio::time::timeout_at(deadline, started.exec.output.read(&mut piece)).await {
-                Err(_) => return Ok(Some(started)),
+            match tokio::time::timeout(QUIET, started.exec.output.read(&mut piece)).await {
+                Err(_) if tokio::time::Instant::now() > deadline => return Ok(Some(started)),
+                // Some engines complain and then leave the connection open.
+                Err(_) if !started.printed.is_empty() => {
+                    started.over = !self.engine.exec_state(&started.exec.id).await?.running;
+                }
+                Err(_) => {}
                 Ok(Ok(0) | Err(_)) => started.over = true,
                 Ok(Ok(n)) => started.printed.extend_from_slice(&piece[..n]),
             }

@@ -21,32 +21,47 @@ printf '\033]7770;%s;%s\007' "$$" "$best"
 exec "$best""#;
 
 /// Ends a program and what runs in its terminal: first as a terminal does that is closed, then for good.
-/// What was put in the background and does not heed the hang-up (nohup) goes on, as it does elsewhere.
-/// It uses nothing but what every shell has built in. Fails when the program is still there.
+/// For good go the shell, what has the foreground, and what that has begun even if it took itself out of the
+/// terminal's session (su does). What was put in the background and does not heed the hang-up (nohup) goes on,
+/// as it does elsewhere. It uses nothing but what every shell has built in. Fails when something is still there.
 const END: &str = r#"leader=$1
-front=
+front= all= first=
 look() {
-  all= first=
   for f in /proc/[0-9]*/stat; do
     l=
     { read -r l <"$f"; } 2>/dev/null
     p=${f#/proc/}
     p=${p%/stat}
     set -- ${l##*) }
-    if [ "$4" != "$leader" ] || [ "$1" = Z ]; then continue; fi
-    all="$all $p"
-    if [ "$p" = "$leader" ] && [ -z "$front" ]; then front=$6; fi
-    case " $leader $front " in *" $3 "*) first="$first $p" ;; esac
+    if [ -z "$4" ] || [ "$1" = Z ]; then continue; fi
+    if [ "$p" = "$leader" ]; then front=$6; fi
+    of=
+    case " $first " in *" $2 "*) if [ "$2" != "$leader" ]; then of=1; fi ;; esac
+    if [ "$4" != "$leader" ] && [ -z "$of" ]; then continue; fi
+    case " $all " in *" $p "*) ;; *) all="$all $p" ;; esac
+    case " $leader $front " in *" $3 "*) of=1 ;; esac
+    case " $first " in *" $p "*) continue ;; esac
+    if [ -n "$of" ]; then first="$first $p"; fi
   done
+}
+there() {
+  for p in $first; do
+    l=
+    { read -r l <"/proc/$p/stat"; } 2>/dev/null
+    l=${l##*) }
+    case "$l" in "" | Z*) ;; *) return 0 ;; esac
+  done
+  return 1
 }
 gone() {
   n=0
-  while look; [ -n "$first" ] && [ $n -lt 20 ]; do
+  while there && [ $n -lt 20 ]; do
     n=$((n + 1))
     sleep 0.05 2>/dev/null || sleep 1
   done
-  [ -z "$first" ]
+  ! there
 }
+look
 look
 look
 [ -n "$all" ] || exit 0
