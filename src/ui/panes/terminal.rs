@@ -3,28 +3,24 @@
 //! While one is *inside*, every key but the way out goes to the program. Outside, keys scroll, search and
 //! select. A terminal lives on while other things are shown.
 
-use crossterm::event::{KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+mod open;
+mod pointer;
+
+use crossterm::event::KeyEvent;
 use jiff::Timestamp;
-use ratatui::layout::{Position, Rect};
-use ratatui::style::Color;
-use tui_input::Input;
+use ratatui::layout::Position;
 
 use crate::config::Chord;
 use crate::engine::EngineError;
-use crate::engine::model::{Container, Id};
-use crate::terminal::{Grain, Happened, Motion, Opening, Reports, Screen, Shape, Size, key, mouse, paste};
+use crate::terminal::{Grain, Happened, Motion, Opening, Screen, Shape, Size, key, paste};
 use crate::ui::action::{Action, Scope};
 use crate::ui::app::{App, Effect, Focus};
-use crate::ui::overlay::{Choice, Choose, Confirm, Field, Form, Overlay, Pick, Then};
-use crate::ui::view::{Target, Tone, View};
+use crate::ui::view::Tone;
+
+pub(in crate::ui) use open::life_words;
 
 /// Which terminal.
 pub type TerminalId = u64;
-
-/// Rows that one turn of the wheel goes.
-const WHEEL: i32 = 3;
-/// Two clicks within so many milliseconds are one double click.
-const DOUBLE: i64 = 400;
 
 /// Something to do for the terminals.
 #[derive(Debug, Clone)]
@@ -286,15 +282,6 @@ impl App {
         }
     }
 
-    fn reopen_terminal(&mut self) {
-        let pane = &mut self.terminals;
-        let Some(terminal) = pane.open.get_mut(pane.current) else { return };
-        terminal.life = Life::Starting;
-        terminal.screen.lock().renew();
-        let order = TerminalOrder::Open(terminal.id, terminal.opening.clone(), terminal.screen.clone());
-        self.out.push(Effect::Terminals(order));
-    }
-
     fn move_in_terminal(&mut self, motion: Motion) {
         let Some(terminal) = self.terminals.shown() else { return };
         let mut emulator = terminal.screen.lock();
@@ -394,203 +381,10 @@ impl App {
         self.leave_detail();
     }
 
-    fn close_terminal(&mut self) {
-        let Some(terminal) = self.terminals.shown() else { return };
-        if !terminal.alive() {
-            return self.drop_terminal(terminal.id);
-        }
-        self.overlay = Some(Overlay::Confirm(Confirm {
-            title: format!("End the terminal in {}?", terminal.opening.name),
-            lines: vec![format!("{} and what runs in it are ended", terminal.program)],
-            then: Then::CloseTerminal(terminal.id),
-            yes: false,
-        }));
-    }
-
-    /// Ends a terminal; the next one is shown, or what was there before.
-    pub(in crate::ui) fn drop_terminal(&mut self, id: TerminalId) {
-        let Some(place) = self.terminals.place(id) else { return };
-        self.terminals.open.remove(place);
-        self.out.push(Effect::Terminals(TerminalOrder::Close(id)));
-        let pane = &mut self.terminals;
-        if place < pane.current || pane.current >= pane.open.len() {
-            pane.current = pane.current.saturating_sub(1);
-        }
-        pane.inside = false;
-        if pane.open.is_empty() {
-            pane.put_away();
-            if self.focus == Focus::Detail {
-                self.leave_detail();
-            }
-        }
-    }
-
-    /// Opens a terminal in what is selected, or goes back to the one that is open there.
-    pub(in crate::ui) fn terminal_here(&mut self) {
-        let another = self.in_terminal();
-        let Some(container) = self.container_for_terminal() else { return };
-        let open = self.terminals.open.iter().rposition(|t| t.opening.container == container.id && t.alive());
-        match open {
-            Some(place) if !another => {
-                self.show_terminal(place);
-                self.enter_terminal();
-            }
-            _ => self.open_terminal(self.opening(&container)),
-        }
-    }
-
-    /// Asks for command, user and directory.
-    pub(in crate::ui) fn ask_terminal(&mut self) {
-        let Some(container) = self.container_for_terminal() else { return };
-        let field = |label, advice| Field { label, advice, input: Input::default() };
-        self.overlay = Some(Overlay::Form(Form {
-            title: format!("A terminal in {}", container.name),
-            fields: vec![
-                field("command", "empty: bash, zsh, ash or sh, the first that is there"),
-                field("user", "empty: the container's own; a name, a number, or uid:gid"),
-                field("directory", "empty: the container's own"),
-            ],
-            at: 0,
-            container: container.id.clone(),
-        }));
-    }
-
-    /// Opens the terminal that was asked for.
-    pub(in crate::ui) fn terminal_asked(&mut self, form: &Form) {
-        let Some(container) = self.snap.containers.get(&form.container).cloned() else {
-            return self.tell(Tone::Warn, "the container is gone");
-        };
-        let field =
-            |n: usize| form.fields.get(n).map(|f| f.input.value().trim().to_owned()).filter(|text| !text.is_empty());
-        let opening = Opening { command: field(0), user: field(1), dir: field(2), ..self.opening(&container) };
-        self.open_terminal(opening);
-    }
-
-    fn opening(&self, container: &Container) -> Opening {
-        let mut env = vec!["TERM=xterm-256color".to_owned()];
-        env.extend(self.settings.true_color.then(|| "COLORTERM=truecolor".to_owned()));
-        Opening { container: container.id.clone(), name: container.name.clone(), env, ..Opening::default() }
-    }
-
-    /// The container a terminal is wanted in; says why there is none.
-    fn container_for_terminal(&mut self) -> Option<std::sync::Arc<Container>> {
-        if let Some(terminal) = self.terminals.shown().filter(|_| self.in_terminal()) {
-            let id = terminal.opening.container.clone();
-            let found = self.snap.containers.get(&id).filter(|c| c.state.is_up()).cloned();
-            if found.is_none() {
-                self.tell(Tone::Warn, "its container does not run");
-            }
-            return found;
-        }
-        let target = self.here()?;
-        let all = self.containers_of(&target);
-        let found = all.iter().find(|c| c.state == crate::engine::model::State::Running).cloned();
-        if found.is_none() {
-            let paused = all.iter().any(|c| c.state == crate::engine::model::State::Paused);
-            self.tell(
-                Tone::Warn,
-                if paused {
-                    "a paused container runs no new program; p lets it go on"
-                } else {
-                    "only in what runs can a terminal be opened; s starts it"
-                },
-            );
-        } else if self.view == View::Deck {
-            self.go_to(target);
-        }
-        found
-    }
-
-    fn open_terminal(&mut self, opening: Opening) {
-        let config = &self.settings.config.terminal;
-        let area = self.areas().detail.unwrap_or(Rect::new(0, 0, self.size.width, self.size.height.saturating_sub(3)));
-        let size = Size::new(area.width.saturating_sub(2), area.height.saturating_sub(2));
-        let screen = Screen::new(size, config.scrollback as usize);
-        if let (Some(Color::Rgb(r, g, b)), Some(Color::Rgb(x, y, z))) =
-            (self.settings.theme.text.fg, self.settings.theme.background.bg)
-        {
-            screen.lock().set_ground([r, g, b], [x, y, z]);
-        }
-        let pane = &mut self.terminals;
-        pane.count += 1;
-        let id = pane.count;
-        let program = opening.command.clone().unwrap_or_else(|| "shell".to_owned());
-        let host = self.snap.host.clone();
-        pane.open.push(OpenTerminal {
-            id,
-            opening: opening.clone(),
-            host,
-            program,
-            life: Life::Starting,
-            screen: screen.clone(),
-            size,
-        });
-        let place = pane.open.len() - 1;
-        self.show_terminal(place);
-        self.terminals.inside = true;
-        self.list_mut().touched = true;
-        // The pane may be of another size than the one before it: the program is started in the right one.
-        self.fit_terminal();
-        let size = self.terminals.open[place].size;
-        screen.lock().resize(size);
-        self.out.retain(|e| !matches!(e, Effect::Terminals(TerminalOrder::Resize(n, _)) if *n == id));
-        self.out.push(Effect::Terminals(TerminalOrder::Open(id, opening, screen)));
-    }
-
-    /// A shell beside a container that has none.
-    fn debug_shell(&mut self) {
-        let Some(terminal) = self.terminals.shown() else { return };
-        if terminal.life != Life::NoShell {
-            return self.tell(Tone::Muted, "this container has a shell");
-        }
-        let image = self.settings.config.terminal.debug_image.clone();
-        let pane = &mut self.terminals;
-        if let Some(terminal) = pane.open.get_mut(pane.current) {
-            terminal.opening.helper = Some(image);
-            (terminal.opening.user, terminal.opening.dir, terminal.opening.command) = (None, None, None);
-        }
-        pane.inside = true;
-        self.reopen_terminal();
-    }
-
     /// The shape that the program in sight has given its cursor.
     pub fn cursor_shape(&self) -> Shape {
         let shown = self.terminals.shown().filter(|_| self.overlay.is_none() && self.types_in_terminal());
         shown.and_then(|t| t.screen.lock().cursor()).map_or(Shape::Default, |(_, _, shape)| shape)
-    }
-
-    /// The list of all that are open.
-    pub(in crate::ui) fn choose_terminal(&mut self) {
-        if self.terminals.open.is_empty() {
-            return self.tell(Tone::Muted, "no terminal is open; t on a container opens one");
-        }
-        let all = self.terminals.open.iter().map(|t| Choice {
-            name: t.opening.name.clone(),
-            about: match &t.life {
-                Life::Starting => "starting".to_owned(),
-                Life::Running => match t.screen.lock().title() {
-                    "" => t.program.clone(),
-                    title => format!("{}  {title}", t.program),
-                },
-                Life::Ended(_) | Life::Failed(_) | Life::NoShell => format!("{}  {}", t.program, life_words(t)),
-            },
-            note: if t.host == self.snap.host { String::new() } else { t.host.clone() },
-            dimmed: None,
-            pick: Pick::Terminal(t.id),
-        });
-        let mut choose = Choose::new("Terminals", all.collect());
-        choose.cursor = self.terminals.current.min(self.terminals.open.len() - 1);
-        self.overlay = Some(Overlay::Choose(choose));
-    }
-
-    /// Goes to a terminal, and into it.
-    pub(in crate::ui) fn go_to_terminal(&mut self, id: TerminalId) {
-        if let Some(place) = self.terminals.place(id) {
-            self.show_terminal(place);
-            if self.terminals.open[place].alive() {
-                self.enter_terminal();
-            }
-        }
     }
 
     /// Something happened to a terminal.
@@ -639,149 +433,5 @@ impl App {
             terminal.size = size;
             self.out.push(Effect::Terminals(TerminalOrder::Resize(terminal.id, size)));
         }
-    }
-
-    /// The mouse on the terminal; answers whether it was for it.
-    pub(in crate::ui) fn terminal_mouse(&mut self, event: MouseEvent) -> bool {
-        let Some(terminal) = self.terminals.shown().filter(|_| self.shows_pane()) else { return false };
-        let (areas, place) = (self.areas(), Position::new(event.column, event.row));
-        let inside = areas.inside;
-        let dragging = self.terminals.press.is_some_and(|p| p.held);
-        if !inside.contains(place) && !dragging {
-            let tab = areas.detail.is_some_and(|d| d.contains(place) && place.y == d.y);
-            if tab
-                && event.kind == MouseEventKind::Down(MouseButton::Left)
-                && let Some(n) = crate::ui::draw::terminal::tab_at(self, place.x)
-            {
-                self.show_terminal(n);
-            }
-            return tab;
-        }
-        let (x, y) = (
-            place.x.clamp(inside.x, inside.right().saturating_sub(1)) - inside.x,
-            place.y.clamp(inside.y, inside.bottom().saturating_sub(1)) - inside.y,
-        );
-        let (id, modes) = (terminal.id, terminal.screen.lock().modes());
-        if self.types_in_terminal() && modes.mouse != Reports::None && !event.modifiers.contains(KeyModifiers::SHIFT) {
-            let bytes = mouse(event.kind, event.modifiers, x, y, modes);
-            self.send_to_terminal(id, bytes);
-            return true;
-        }
-        match event.kind {
-            MouseEventKind::ScrollUp | MouseEventKind::ScrollDown => {
-                let up = event.kind == MouseEventKind::ScrollUp;
-                if self.types_in_terminal() && modes.alternate_screen && modes.alternate_scroll {
-                    let code = if up { crossterm::event::KeyCode::Up } else { crossterm::event::KeyCode::Down };
-                    let bytes = key(KeyEvent::from(code), modes).repeat(WHEEL as usize);
-                    self.send_to_terminal(id, bytes);
-                } else if let Some(terminal) = self.terminals.shown() {
-                    terminal.screen.lock().scroll(if up { WHEEL } else { -WHEEL });
-                }
-            }
-            MouseEventKind::Down(MouseButton::Left) => self.press_in_terminal(Position::new(x, y)),
-            MouseEventKind::Drag(MouseButton::Left) => self.drag_in_terminal(Position::new(x, y), place.y < inside.y),
-            MouseEventKind::Up(MouseButton::Left) => self.release_in_terminal(),
-            _ => {}
-        }
-        true
-    }
-
-    fn press_in_terminal(&mut self, at: Position) {
-        let now = self.now;
-        let again = self
-            .terminals
-            .press
-            .filter(|p| p.at == at && now.as_millisecond() - p.time.as_millisecond() < DOUBLE && p.clicks < 3);
-        let clicks = again.map_or(1, |p| p.clicks + 1);
-        self.terminals.press = Some(Press { at, time: now, clicks, held: true });
-        if !self.in_terminal() || !self.terminals.inside {
-            self.focus = Focus::Detail;
-            if self.terminals.shown().is_some_and(OpenTerminal::alive) {
-                self.terminals.inside = true;
-                self.terminal_focus(true);
-            }
-        }
-        let Some(terminal) = self.terminals.shown() else { return };
-        let mut emulator = terminal.screen.lock();
-        emulator.deselect();
-        match clicks {
-            2 => emulator.select(at.x, at.y, Grain::Words),
-            3 => emulator.select(at.x, at.y, Grain::Lines),
-            _ => {}
-        }
-    }
-
-    fn drag_in_terminal(&mut self, at: Position, above: bool) {
-        let (Some(press), Some(terminal)) = (self.terminals.press.filter(|p| p.held), self.terminals.shown()) else {
-            return;
-        };
-        let mut emulator = terminal.screen.lock();
-        if press.clicks == 1 && emulator.selected().is_none() && at != press.at {
-            emulator.select(press.at.x, press.at.y, Grain::Cells);
-        }
-        if above {
-            emulator.scroll(1);
-        }
-        emulator.select_to(at.x, at.y);
-    }
-
-    fn release_in_terminal(&mut self) {
-        if let Some(press) = &mut self.terminals.press {
-            press.held = false;
-        }
-        let text = self.terminals.shown().and_then(|t| t.screen.lock().selected());
-        if let Some(text) = text {
-            self.copy_text(text);
-        }
-    }
-
-    /// The terminals whose programs run: what is lost when the panel is left.
-    pub(in crate::ui) fn live_terminals(&self) -> Vec<String> {
-        let alive = self.terminals.open.iter().filter(|t| t.alive());
-        alive.map(|t| format!("{} in {} is ended", t.program, t.opening.name)).collect()
-    }
-
-    /// Whether a container has a terminal.
-    pub fn has_terminal(&self, id: &Id) -> bool {
-        self.terminals.open.iter().any(|t| t.alive() && t.opening.container == *id)
-    }
-
-    /// What a terminal that is over has to say: what happened, and what to do next.
-    pub fn terminal_words(&self, terminal: &OpenTerminal) -> Option<String> {
-        let key = |scope, action: &Action| {
-            let chord = self.settings.keymap.chords(scope, action).first();
-            chord.map_or(String::new(), |c| c.label(self.settings.symbols.ascii))
-        };
-        let again = format!("{} starts it again", key(Scope::Over, &Action::Open));
-        let stopped = match self.container(&Target::Container(terminal.opening.container.clone())) {
-            _ if terminal.host != self.snap.host => "",
-            Some(c) if c.state.is_up() => "",
-            Some(_) => "; its container stopped",
-            None => "; its container is gone",
-        };
-        Some(match &terminal.life {
-            Life::Starting | Life::Running => return None,
-            Life::Ended(_) => format!("{} {}{stopped}. {again}.", terminal.program, life_words(terminal)),
-            Life::Failed(error) => format!("{error}. {again}."),
-            Life::NoShell => format!(
-                "{} has no shell. {} opens one beside it, from an image of this host: same processes, same network.",
-                terminal.opening.name,
-                key(Scope::NoShell, &Action::DebugShell)
-            ),
-        })
-    }
-}
-
-/// How a program ended, in a few words.
-pub(in crate::ui) fn life_words(terminal: &OpenTerminal) -> String {
-    match &terminal.life {
-        Life::Starting => "starting…".to_owned(),
-        Life::Running => String::new(),
-        Life::Ended(Some(0)) => "ended".to_owned(),
-        Life::Ended(Some(code @ 129..=192)) => format!("ended with {code} (signal {})", code - 128),
-        Life::Ended(Some(code)) => format!("ended with {code}"),
-        Life::Ended(None) => "ended; the engine does not know how".to_owned(),
-        Life::Failed(error) => error.message.clone(),
-        Life::NoShell => "there is no shell".to_owned(),
     }
 }
