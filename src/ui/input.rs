@@ -149,6 +149,7 @@ impl App {
             KeyCode::Esc => return,
             _ if is_ctrl_c(key) => return,
             KeyCode::Enter => return self.terminal_asked(&form),
+            KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => form.at = (form.at + n - 1) % n,
             KeyCode::Tab | KeyCode::Down => form.at = (form.at + 1) % n,
             KeyCode::BackTab | KeyCode::Up => form.at = (form.at + n - 1) % n,
             _ => {
