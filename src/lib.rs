@@ -1,7 +1,7 @@
 //! ondeck: a full-screen terminal control panel for Docker.
 //!
 //! The modules form layers; each uses only those below it:
-//! `cli` and `ui` → `tasks` → `stacks`, `sessions` → `fleet` → `logs` → `engine` → `config`, `text`.
+//! `cli` and `ui` → `tasks` → `stacks`, `sessions` → `fleet` → `terminal`, `logs` → `engine` → `config`, `text`.
 
 pub mod cli;
 pub mod config;
@@ -11,5 +11,6 @@ pub mod logs;
 pub mod sessions;
 pub mod stacks;
 pub mod tasks;
+pub mod terminal;
 pub mod text;
 pub mod ui;

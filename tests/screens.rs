@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use common::stage::Stage;
+use ondeck::terminal::Happened;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
@@ -66,6 +67,56 @@ fn every_view_at_every_size() {
     });
 }
 
+/// A screen with a terminal: name, keys that lead there, what is printed, keys then, what happens.
+type Scene = (&'static str, &'static [&'static str], &'static str, &'static [&'static str], Option<Happened>);
+
+const OUTPUT: &str = "\x1b]0;root@web: /srv\x07\x1b[1;32mroot@web\x1b[0m:\x1b[1;34m/srv\x1b[0m# ls --color\r\n\
+    \x1b[1;34mbin\x1b[0m  \x1b[32mrun.sh\x1b[0m  notes.txt  \x1b[7m 漢字 \x1b[0m  \x1b[4mcafe\u{301}\x1b[0m\r\n\
+    \x1b[38;2;255;128;0mtrue colour\x1b[0m \x1b[38;5;99m256 colours\x1b[0m \x1b[2mdim\x1b[0m \x1b[3mitalic\x1b[0m\r\n\
+    \x1b(0lqqqwqqqk\r\nx\x1b(B  1\x1b(0x\x1b(B  2\x1b(0x\r\nmqqqvqqqj\x1b(B\r\nroot@web:/srv# ";
+
+const TERMINALS: &[Scene] = &[
+    ("terminal", &["3", "j", "t"], OUTPUT, &[], None),
+    ("terminal-outside", &["3", "j", "t"], OUTPUT, &["ctrl-]", "/", "colour", "enter"], None),
+    ("terminal-selection", &["3", "j", "t"], OUTPUT, &["ctrl-]", "V", "up", "up"], None),
+    ("terminal-whole", &["3", "j", "t", "ctrl-]", "z", "t"], OUTPUT, &[], None),
+    ("terminal-ended", &["3", "j", "t"], OUTPUT, &[], Some(Happened::Ended(Some(137)))),
+    ("terminal-no-shell", &["3", "j", "t"], "", &[], Some(Happened::NoShell)),
+    ("terminal-form", &["3", "j", "T", "vi /etc/hosts", "tab", "nobody"], "", &[], None),
+    ("terminal-list", &["3", "j", "t", "ctrl-]", "t", "ctrl-]", "esc", "ctrl-t"], OUTPUT, &[], None),
+    ("terminal-close", &["3", "j", "t", "ctrl-]", "x"], OUTPUT, &[], None),
+];
+
+fn scene(width: u16, height: u16, (_, keys, output, then, what): &Scene) -> Stage {
+    let mut stage = Stage::new(width, height);
+    stage.press(keys);
+    if !stage.screens.is_empty() {
+        stage.print(output);
+    }
+    stage.press(then);
+    if let Some(what) = what {
+        stage.happens(what.clone());
+    }
+    stage
+}
+
+#[test]
+fn terminals_at_every_size() {
+    let mut insta = insta::Settings::clone_current();
+    insta.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens"));
+    insta.set_prepend_module_to_snapshot(false);
+    insta.set_omit_expression(true);
+    insta.bind(|| {
+        for each in TERMINALS {
+            for (width, height) in SIZES {
+                let text = scene(width, height, each).text();
+                assert!(text.lines().all(|l| ondeck::text::width(l) <= usize::from(width)), "{}", each.0);
+                insta::assert_snapshot!(format!("{}-{width}x{height}", each.0), text);
+            }
+        }
+    });
+}
+
 #[test]
 fn a_terminal_without_utf_8_or_colours_gets_neither() {
     for (name, keys) in SCREENS {
@@ -87,12 +138,18 @@ fn a_terminal_without_utf_8_or_colours_gets_neither() {
 fn pictures_show_todays_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
     let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");
-    for name in ["deck", "logs-of-a-stack", "stats", "sessions"] {
-        let sessions = SESSIONS.iter().find(|(n, _)| *n == name);
-        let keys = SCREENS.iter().find(|(n, _)| *n == name).or(sessions).unwrap().1;
-        let snapshot = if sessions.is_some() { common::fixture::sessions() } else { common::fixture::snapshot() };
-        let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());
-        stage.press(keys);
+    for name in ["deck", "logs-of-a-stack", "stats", "sessions", "terminal"] {
+        let pressed = |snapshot, keys: &[&str]| {
+            let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());
+            stage.press(keys);
+            stage
+        };
+        let of = |screens: &'static [(&str, &[&str])]| screens.iter().find(|(n, _)| *n == name).map(|(_, keys)| *keys);
+        let mut stage = match (of(SCREENS), of(SESSIONS)) {
+            (Some(keys), _) => pressed(common::fixture::snapshot(), keys),
+            (_, Some(keys)) => pressed(common::fixture::sessions(), keys),
+            _ => scene(120, 36, TERMINALS.iter().find(|s| s.0 == name).unwrap()),
+        };
         let picture = svg(&stage.buffer());
         let path = folder.join(format!("{name}.svg"));
         if update {

@@ -8,7 +8,8 @@ use serde_yaml::Spanned;
 
 use super::source::{ConfigError, Entries, Source, hinted, quoted, suggestion};
 use super::{
-    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Layout, Logs, On, Preset, Secrets, Sessions, Size, Theme,
+    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Layout, Logs, On, Preset, Secrets, Sessions, Size, Terminal,
+    Theme,
 };
 
 #[derive(Deserialize, Default)]
@@ -22,6 +23,7 @@ struct ConfigFile {
     commands: Option<Vec<Spanned<CommandEntry>>>,
     stats: Option<bool>,
     logs: Option<Logs>,
+    terminal: Option<Terminal>,
     sessions: Option<Sessions>,
     secrets: Option<Secrets>,
     confirm: Option<Confirm>,
@@ -118,6 +120,15 @@ pub(super) fn budget<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size,
     Err(hinted(format_args!("found `{size}`, expected a size from 1m to 16g"), "32m holds about 200,000 lines"))
 }
 
+/// A scrollback that is of use and fits in memory.
+pub(super) fn scrollback<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let rows = u32::deserialize(deserializer)?;
+    if rows <= 100_000 {
+        return Ok(rows);
+    }
+    Err(hinted(format_args!("found `{rows}`, expected a number of rows up to 100000"), "a row of 160 cells takes 4 KB"))
+}
+
 /// A split that leaves both sides usable.
 pub(super) fn split<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let percent = u8::deserialize(deserializer)?;
@@ -173,6 +184,7 @@ impl Config {
         config.keymap = file.keymap.unwrap_or(config.keymap);
         config.stats = file.stats.unwrap_or(config.stats);
         config.logs = file.logs.unwrap_or(config.logs);
+        config.terminal = file.terminal.unwrap_or(config.terminal);
         config.sessions = file.sessions.unwrap_or(config.sessions);
         config.secrets = file.secrets.unwrap_or(config.secrets);
         config.confirm = file.confirm.unwrap_or(config.confirm);

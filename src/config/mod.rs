@@ -53,6 +53,8 @@ pub struct Config {
     pub stats: bool,
     /// Logs.
     pub logs: Logs,
+    /// Terminals.
+    pub terminal: Terminal,
     /// Sessions.
     pub sessions: Sessions,
     /// Which environment variables are masked.
@@ -118,6 +120,25 @@ impl Default for Logs {
     }
 }
 
+/// Terminals.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Terminal {
+    /// How many rows are kept after they have left the screen.
+    #[serde(deserialize_with = "file::scrollback")]
+    pub scrollback: u32,
+    /// Whether programs may put text on the clipboard.
+    pub clipboard: bool,
+    /// The image of a shell beside a container that has none.
+    pub debug_image: Option<String>,
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self { scrollback: 5000, clipboard: false, debug_image: None }
+    }
+}
+
 /// How the screen is divided.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -144,6 +165,7 @@ impl Default for Config {
             commands: Vec::new(),
             stats: true,
             logs: Logs::default(),
+            terminal: Terminal::default(),
             sessions: Sessions::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),

@@ -6,6 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::Stream;
@@ -21,6 +22,8 @@ use super::{Engine, EngineError, ErrorKind, Result};
 
 /// How much of each channel [`Engine::exec_run`] keeps; the rest is read and dropped.
 const KEPT: usize = 1 << 20;
+/// How long a new command's terminal may take to get its size.
+const RESIZE: Duration = Duration::from_secs(1);
 /// The eight bytes before each piece: channel, three zeros, length.
 const HEADER: usize = 8;
 
@@ -112,8 +115,9 @@ impl Engine {
     pub async fn exec_tty(&self, container: &str, ask: &ExecAsk) -> Result<TtyExec> {
         let (columns, rows) = ask.tty.unwrap_or((80, 24));
         let (id, wire) = self.http.exec(container, ask, true).await?;
-        // A new exec has no size. One that is over already cannot get one, and needs none.
-        let _ = self.exec_resize(&id, columns, rows).await;
+        // A new exec has no size. One that is over already cannot get one, and needs none; for one that could not
+        // be started some engines wait ten seconds.
+        let _ = tokio::time::timeout(RESIZE, self.exec_resize(&id, columns, rows)).await;
         let (output, input) = tokio::io::split(wire);
         Ok(TtyExec { id, input: Box::new(input), output: Box::new(output) })
     }

@@ -13,6 +13,7 @@
 mod actions;
 mod containers;
 mod create;
+mod debug;
 mod dial;
 mod endpoint;
 mod error;
@@ -30,6 +31,7 @@ mod streams;
 use std::sync::Arc;
 
 pub use actions::{Prune, Pruned};
+pub use debug::{DEBUG_LABEL, Helper};
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
 pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};

@@ -23,6 +23,9 @@ impl App {
         if let Some(reason) = scope.and_then(|s| refusal(self, action, s)) {
             return self.tell(Tone::Warn, format!("Not possible now: {reason}"));
         }
+        if self.in_terminal() && self.terminal_action(action) {
+            return;
+        }
         match action {
             Action::Show(view) => self.show(*view),
             Action::Up => self.step(-1),
@@ -137,6 +140,15 @@ impl App {
                     self.out.push(Effect::Cancel(id));
                 }
             }
+            Action::Terminal => self.terminal_here(),
+            Action::TerminalAs => self.ask_terminal(),
+            Action::Terminals => self.choose_terminal(),
+            // These mean something in a terminal only.
+            Action::LeaveTerminal
+            | Action::CloseTerminal
+            | Action::DebugShell
+            | Action::SelectCells
+            | Action::SelectLines => {}
             Action::Theme => self.choose_theme(),
             Action::Host => self.choose_host(),
             Action::Reconnect => {
@@ -195,6 +207,7 @@ impl App {
         }
         self.focus = Focus::List;
         self.zoomed = false;
+        self.terminals.put_away();
         self.refresh();
         if view == View::Volumes && self.snap.disk.is_none() {
             self.out.push(Effect::DiskUse);
@@ -290,6 +303,7 @@ impl App {
         if self.list().selected().is_none() && self.detail.target.is_none() {
             return;
         }
+        self.terminals.put_away();
         self.focus = Focus::Detail;
         self.list_mut().touched = true;
         if self.detail.target.is_none()
@@ -304,7 +318,14 @@ impl App {
 
     fn other_pane(&mut self) {
         if self.focus == Focus::List {
-            if self.view == View::Deck { self.open() } else { self.focus_detail() }
+            if self.terminals.shown().is_some() {
+                self.focus = Focus::Detail;
+                self.settle();
+            } else if self.view == View::Deck {
+                self.open();
+            } else {
+                self.focus_detail();
+            }
         } else {
             self.focus = Focus::List;
             self.settle();
@@ -316,14 +337,7 @@ impl App {
             if self.clear_search() {
                 return;
             }
-            self.focus = Focus::List;
-            self.zoomed = false;
-            if let Some(from) = self.came_from.filter(|v| *v == View::Deck) {
-                self.came_from = None;
-                self.view = from;
-                self.refresh();
-            }
-            return self.settle();
+            return self.leave_detail();
         }
         if self.zoomed {
             self.zoomed = false;
@@ -346,14 +360,35 @@ impl App {
         self.refresh();
     }
 
+    /// From the pane beside the list back to the list, or to the Deck where one came from there.
+    pub(super) fn leave_detail(&mut self) {
+        self.focus = Focus::List;
+        self.zoomed = false;
+        if let Some(from) = self.came_from.filter(|v| *v == View::Deck) {
+            self.came_from = None;
+            self.view = from;
+            self.refresh();
+        }
+        self.settle();
+    }
+
     fn quit(&mut self) {
         let running: Vec<String> = self.tasks.iter().filter(|t| t.outcome.is_none()).map(|t| t.title.clone()).collect();
-        if running.is_empty() {
+        let terminals = self.live_terminals();
+        if running.is_empty() && terminals.is_empty() {
             return self.out.push(Effect::Quit);
         }
+        let what = match (running.len(), terminals.len()) {
+            (0, 1) => "a terminal is",
+            (0, _) => "terminals are",
+            (1, 0) => "a task is",
+            (_, 0) => "tasks are",
+            _ => "tasks and terminals are",
+        };
+        let tasks = running.into_iter().map(|t| format!("{t} is cancelled; what it did so far stays"));
         self.overlay = Some(Overlay::Confirm(Confirm {
-            title: format!("Leave while {} running?", if running.len() == 1 { "a task is" } else { "tasks are" }),
-            lines: running.into_iter().map(|t| format!("{t} is cancelled; what it did so far stays")).collect(),
+            title: format!("Leave while {what} running?"),
+            lines: tasks.chain(terminals).collect(),
             then: Then::Quit,
             yes: false,
         }));
@@ -378,10 +413,12 @@ impl App {
     }
 
     fn start_typing(&mut self) {
-        if self.focus == Focus::Detail && self.detail.tab == Some(Tab::Stats) {
+        let terminal = self.in_terminal();
+        if self.focus == Focus::Detail && self.detail.tab == Some(Tab::Stats) && !terminal {
             return;
         }
         let before = match self.focus {
+            Focus::Detail if terminal => self.terminals.search().0.to_owned(),
             Focus::List => self.list().filter.clone(),
             Focus::Detail if self.detail.tab == Some(Tab::Logs) => self.detail.logs.query().to_owned(),
             Focus::Detail => self.detail.text.query.clone(),

@@ -14,12 +14,13 @@ use ratatui::layout::Size;
 use serde_json::Value;
 use tui_input::Input;
 
-use crate::config::{Chord, Config, CustomCommand, Fields, Symbols, Theme};
+use crate::config::{Chord, Config, CustomCommand, Depth, Fields, Symbols, Theme};
 use crate::engine::EngineError;
 use crate::engine::model::{Id, Inspection, Layer};
 use crate::fleet::{Link, Snapshot};
 use crate::sessions::{Answer, Ask, Left, Session};
 use crate::tasks::{Job, TaskEvent, TaskId, Tasks};
+use crate::terminal::Happened;
 
 use super::action::{Action, Scope};
 use super::detail::{Detail, Loaded, Processes, Tab};
@@ -28,6 +29,7 @@ use super::layout::{self, Areas};
 use super::list::ListState;
 use super::overlay::Overlay;
 use super::panes::logs::{LogAnswer, LogOrder};
+use super::panes::terminal::{TerminalId, TerminalOrder, TerminalPane};
 use super::sessions::{Inside, Times};
 use super::view::{Cx, Target, Tone, View};
 
@@ -46,6 +48,10 @@ pub enum Msg {
     Snapshot(Arc<Snapshot>),
     /// A task went on.
     Task(TaskEvent),
+    /// Something happened to a terminal.
+    Terminal(TerminalId, Happened),
+    /// The panel's own terminal got the focus, or lost it.
+    Focus(bool),
     /// The log pane's reader has something.
     Logs(LogAnswer),
     /// The cursor rests: now what it is on may be loaded. The figure is the turn it was set for.
@@ -93,6 +99,8 @@ pub enum Effect {
     After(Duration, Msg),
     /// Do something for the log pane.
     Logs(LogOrder),
+    /// Do something for the terminals.
+    Terminals(TerminalOrder),
     /// Inspect a container; the figure comes back with the answer.
     Inspect(u64, Id),
     /// Inspect an image, network or volume.
@@ -174,6 +182,10 @@ pub struct Settings {
     pub themes: Vec<Theme>,
     /// Signs.
     pub symbols: Symbols,
+    /// How many colours the terminal has.
+    pub depth: Depth,
+    /// Whether it says that it has all of them.
+    pub true_color: bool,
     /// Where the person's clock stands.
     pub zone: TimeZone,
     /// Whose sessions are started here.
@@ -221,6 +233,8 @@ pub struct App {
     pub stats: bool,
     /// The detail pane.
     pub detail: Detail,
+    /// The terminals.
+    pub terminals: TerminalPane,
     /// What lies over the rest.
     pub overlay: Option<Overlay>,
     /// Where typed letters go.
@@ -264,6 +278,7 @@ impl App {
             hide_stopped: false,
             stats: config.stats,
             detail: Detail::default(),
+            terminals: TerminalPane::default(),
             overlay: None,
             typing: None,
             tasks: Tasks::default(),
@@ -290,6 +305,12 @@ impl App {
             Msg::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
             Msg::Mouse(mouse) => self.mouse(mouse),
             Msg::Paste(text) => self.paste(&text),
+            Msg::Terminal(id, what) => self.terminal_news(id, what),
+            Msg::Focus(gained) => {
+                if self.terminals.inside() {
+                    self.terminal_focus(gained);
+                }
+            }
             Msg::Resize(size) => {
                 self.size = size;
                 self.settle();
@@ -354,6 +375,7 @@ impl App {
             Msg::Terminate => self.out.push(Effect::Quit),
             Msg::Tick => self.refresh(),
         }
+        self.fit_terminal();
         std::mem::take(&mut self.out)
     }
 
@@ -386,9 +408,14 @@ impl App {
         layout::areas(self)
     }
 
+    /// Whether the pane beside the list is on screen.
+    pub fn shows_pane(&self) -> bool {
+        self.areas().detail.is_some()
+    }
+
     /// Whether the detail pane is on screen.
     pub fn shows_detail(&self) -> bool {
-        self.areas().detail.is_some()
+        self.shows_pane() && self.terminals.shown().is_none()
     }
 
     /// The container that a target stands for.
@@ -423,6 +450,9 @@ impl App {
 
     /// The scopes whose keys count, the most special first.
     pub fn scopes(&self) -> Vec<Scope> {
+        if self.in_terminal() {
+            return self.terminal_scopes();
+        }
         let mut scopes = Vec::new();
         let target = if self.focus == Focus::Detail {
             match self.detail.tab {
@@ -460,6 +490,9 @@ impl App {
         }
         if self.typing.is_some() {
             return self.typing_key(key);
+        }
+        if self.terminal_key(key) {
+            return;
         }
         let chord = Chord::of(key);
         if let Some(action) = self.settings.keymap.lookup(&self.scopes(), chord).cloned() {

@@ -11,7 +11,7 @@ use super::action::Action;
 use super::app::{App, Effect, Focus, Msg, Typing};
 use super::detail::Tab;
 use super::layout::{self, Spot};
-use super::overlay::{Ask, Choose, Overlay, Pick, Then};
+use super::overlay::{Ask, Choose, Form, Overlay, Pick, Then};
 use super::view::{Target, Tone};
 
 /// The change a key makes to a typed line.
@@ -81,6 +81,7 @@ impl App {
                 self.list_mut().filter = text;
                 self.refresh();
             }
+            Focus::Detail if self.in_terminal() => self.search_terminal(&text),
             Focus::Detail if self.detail.tab == Some(Tab::Logs) => self.search_logs(&text),
             Focus::Detail => {
                 let height = usize::from(self.areas().inside.height);
@@ -122,6 +123,7 @@ impl App {
                 _ => self.overlay = Some(Overlay::Confirm(confirm)),
             },
             Overlay::Choose(choose) => self.choose_key(choose, key),
+            Overlay::Form(form) => self.form_key(form, key),
             Overlay::Prompt(mut prompt) => match key.code {
                 KeyCode::Esc => {}
                 _ if is_ctrl_c(key) => {}
@@ -139,6 +141,24 @@ impl App {
                 }
             },
         }
+    }
+
+    fn form_key(&mut self, mut form: Form, key: KeyEvent) {
+        let n = form.fields.len().max(1);
+        match key.code {
+            KeyCode::Esc => return,
+            _ if is_ctrl_c(key) => return,
+            KeyCode::Enter => return self.terminal_asked(&form),
+            KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => form.at = (form.at + n - 1) % n,
+            KeyCode::Tab | KeyCode::Down => form.at = (form.at + 1) % n,
+            KeyCode::BackTab | KeyCode::Up => form.at = (form.at + n - 1) % n,
+            _ => {
+                if let Some(field) = form.fields.get_mut(form.at) {
+                    edit(&mut field.input, key);
+                }
+            }
+        }
+        self.overlay = Some(Overlay::Form(form));
     }
 
     fn choose_key(&mut self, mut choose: Choose, key: KeyEvent) {
@@ -209,6 +229,7 @@ impl App {
                 self.out.push(Effect::Host(name));
             }
             Pick::Signal(signal) => self.send_signal(signal),
+            Pick::Terminal(id) => self.go_to_terminal(id),
         }
     }
 
@@ -217,6 +238,7 @@ impl App {
             Then::Run(job) => self.out.push(Effect::Run((*job).clone())),
             Then::Quit => self.out.push(Effect::Quit),
             Then::Custom(index) => self.run_custom(index),
+            Then::CloseTerminal(id) => self.drop_terminal(id),
         }
     }
 
@@ -250,12 +272,15 @@ impl App {
 
     /// Pasted text goes where typed letters would.
     pub(super) fn paste(&mut self, text: &str) {
+        if self.typing.is_none() && self.terminal_paste(text) {
+            return;
+        }
         let line: String =
             text.lines().next().unwrap_or_default().chars().filter(|c| !crate::text::is_unsafe(*c)).collect();
         for c in line.chars() {
             let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
             match (&self.overlay, &self.typing) {
-                (Some(Overlay::Choose(_) | Overlay::Prompt(_)), _) => self.overlay_key(key),
+                (Some(Overlay::Choose(_) | Overlay::Prompt(_) | Overlay::Form(_)), _) => self.overlay_key(key),
                 (None, Some(_)) => self.typing_key(key),
                 // Elsewhere letters are commands, and nobody means to paste commands.
                 _ => return,
@@ -272,6 +297,9 @@ impl App {
                 MouseEventKind::ScrollUp => self.overlay_key(KeyEvent::from(KeyCode::Up)),
                 _ => {}
             }
+            return;
+        }
+        if !self.dragging && self.terminal_mouse(mouse) {
             return;
         }
         match mouse.kind {
@@ -384,6 +412,7 @@ pub fn message(event: Event) -> Option<Msg> {
         Event::Mouse(mouse) => Some(Msg::Mouse(mouse)),
         Event::Paste(text) => Some(Msg::Paste(text)),
         Event::Resize(width, height) => Some(Msg::Resize(ratatui::layout::Size { width, height })),
-        Event::FocusGained | Event::FocusLost => None,
+        Event::FocusGained => Some(Msg::Focus(true)),
+        Event::FocusLost => Some(Msg::Focus(false)),
     }
 }

@@ -47,6 +47,15 @@ pub fn areas(app: &App) -> Areas {
         footer: Rect::new(0, h.saturating_sub(1), w, u16::from(h > 2)),
         ..Areas::default()
     };
+    let terminal = app.terminals.shown().is_some();
+    if app.zoomed && app.in_terminal() {
+        let frame = 1.min(h);
+        return Areas {
+            detail: Some(Rect::new(0, 0, w, h)),
+            inside: Rect::new(0, frame, w, h - frame),
+            ..Areas::default()
+        };
+    }
     let body = Rect::new(0, 2, w, h.saturating_sub(3));
     if app.view == View::Deck && app.focus == Focus::List {
         deck(app, body, &mut areas);
@@ -65,8 +74,14 @@ pub fn areas(app: &App) -> Areas {
         areas.rows = Rect::new(list.x + 1, list.y + 2, list.width.saturating_sub(2), list.height.saturating_sub(3));
     }
     if let Some(detail) = areas.detail {
-        areas.inside =
-            Rect::new(detail.x + 2, detail.y + 1, detail.width.saturating_sub(3), detail.height.saturating_sub(2));
+        // A terminal has use for every cell.
+        let pad = u16::from(!terminal);
+        areas.inside = Rect::new(
+            detail.x + 1 + pad,
+            detail.y + 1,
+            detail.width.saturating_sub(2 + pad),
+            detail.height.saturating_sub(2),
+        );
     }
     areas
 }

@@ -20,6 +20,7 @@ pub mod panes;
 mod run;
 pub mod sessions;
 pub mod terminal;
+mod terminal_task;
 pub mod view;
 pub mod views;
 

@@ -8,7 +8,10 @@ use tui_input::Input;
 
 use crate::tasks::Job;
 
+use crate::engine::model::Id;
+
 use super::action::Action;
+use super::panes::terminal::TerminalId;
 
 /// Something that lies over the rest.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub enum Overlay {
     Confirm(Confirm),
     /// A line to type.
     Prompt(Prompt),
+    /// Several lines to type.
+    Form(Form),
     /// The keys of where one is; the figure is the first row shown.
     Help(usize),
 }
@@ -66,6 +71,8 @@ pub enum Pick {
     Host(String),
     /// Sends a signal to the containers in question.
     Signal(String),
+    /// Goes to a terminal.
+    Terminal(TerminalId),
 }
 
 impl Choose {
@@ -125,6 +132,8 @@ pub enum Then {
     Quit,
     /// Runs the user's own command of that number.
     Custom(usize),
+    /// Ends a terminal.
+    CloseTerminal(TerminalId),
 }
 
 /// A line to type.
@@ -140,6 +149,30 @@ pub struct Prompt {
     pub ask: Ask,
     /// Why it was not taken.
     pub error: Option<String>,
+}
+
+/// Several lines to type: how a terminal is to be opened.
+#[derive(Debug)]
+pub struct Form {
+    /// What is asked.
+    pub title: String,
+    /// The lines.
+    pub fields: Vec<Field>,
+    /// The one that is being typed.
+    pub at: usize,
+    /// The container it is about.
+    pub container: Id,
+}
+
+/// A line of a form.
+#[derive(Debug)]
+pub struct Field {
+    /// What it is.
+    pub label: &'static str,
+    /// What may stand there.
+    pub advice: &'static str,
+    /// What was typed.
+    pub input: Input,
 }
 
 /// What a typed line is for.

@@ -26,10 +26,13 @@ use super::input::message;
 use super::keymap::Keymap;
 use super::log_task::LogTask;
 use super::terminal::{Quiet, Terminal};
+use super::terminal_task::TerminalTasks;
 use super::view::{Target, Tone, View};
 
 /// The least time between two frames that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
+/// A program's output within so long after a key is drawn without waiting for a frame's time.
+const ECHO: Duration = Duration::from_millis(60);
 /// How long the first frame waits for the engine's first answer.
 const PATIENCE: Duration = Duration::from_millis(80);
 /// Ages on screen are put right so often when nothing else draws. Seldom, so that a panel at rest rests.
@@ -85,6 +88,8 @@ pub fn settings(config: Config, theme: Option<&str>) -> Result<Settings> {
         theme,
         themes,
         symbols,
+        depth,
+        true_color: depth == Depth::True,
         zone: TimeZone::system(),
         owner: crate::sessions::owner(),
         hosts: hosts.collect(),
@@ -118,11 +123,14 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
         runner,
         msgs,
         logs: LogTask::default(),
+        terminals: TerminalTasks::default(),
         leave: false,
     };
     let mut events = EventStream::new();
     let (mut dirty, mut drawn) = (true, Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now));
     let mut eager = false;
+    // Until when a terminal's output is taken for the answer to a key.
+    let mut echo = None;
     // Most engines answer before an empty screen could be read: the first frame waits for them a moment.
     let first = Instant::now() + PATIENCE;
     while !panel.leave {
@@ -135,6 +143,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
                 panel.take(Msg::Resize(size), &terminal, &mut screen)?;
             }
             screen.draw(|frame| draw::draw(&panel.app, frame))?;
+            screen.backend_mut().set_shape(panel.app.cursor_shape())?;
             (dirty, eager, drawn) = (false, false, Instant::now());
         }
         tokio::select! {
@@ -145,8 +154,15 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
                     #[cfg(debug_assertions)]
                     fail_on_purpose(&event);
                     if let Some(msg) = message(event) {
+                        let typed = panel.app.types_in_terminal() && matches!(msg, Msg::Key(_) | Msg::Paste(_));
                         panel.take(msg, &terminal, &mut screen)?;
-                        (dirty, eager) = (true, true);
+                        dirty = true;
+                        // What goes to a program changes little yet; its echo is what one waits for.
+                        if typed && panel.app.types_in_terminal() {
+                            echo = Some(Instant::now() + ECHO);
+                        } else {
+                            eager = true;
+                        }
                     }
                 }
                 // The terminal is gone.
@@ -165,6 +181,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
                 dirty = true;
             }
             Some(msg) = inbox.recv() => {
+                eager |= matches!(msg, Msg::Terminal(..)) && echo.is_some_and(|until| Instant::now() < until);
                 panel.take(msg, &terminal, &mut screen)?;
                 dirty = true;
             }
@@ -188,6 +205,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     }
     panel.runner.cancel_all();
     drop(terminal);
+    panel.terminals.end_all().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -237,6 +255,7 @@ struct Panel {
     runner: Runner,
     msgs: mpsc::UnboundedSender<Msg>,
     logs: LogTask,
+    terminals: TerminalTasks,
     leave: bool,
 }
 
@@ -314,6 +333,7 @@ impl Panel {
                 msg
             }),
             Effect::Logs(order) => self.logs.order(order, &engine),
+            Effect::Terminals(order) => self.terminals.order(order, &engine, &self.msgs),
             Effect::Inspect(turn, id) => {
                 self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) });
             }

@@ -3,7 +3,11 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::cursor::SetCursorStyle;
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+    EnableMouseCapture,
+};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate, EnterAlternateScreen,
     LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
@@ -12,6 +16,8 @@ use crossterm::{cursor, execute, queue};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
+
+use crate::terminal::Shape;
 
 /// Whether the terminal of this process is taken over. It is the process's own: there is only one.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -29,7 +35,15 @@ impl Terminal {
         TAKEN.store(true, Ordering::SeqCst);
         let terminal = Self { mouse };
         let mut out = io::stdout();
-        execute!(out, EnterAlternateScreen, EnableBracketedPaste, DisableLineWrap, SetTitle("ondeck"), cursor::Hide)?;
+        execute!(
+            out,
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableFocusChange,
+            DisableLineWrap,
+            SetTitle("ondeck"),
+            cursor::Hide
+        )?;
         if mouse {
             execute!(out, EnableMouseCapture)?;
         }
@@ -65,6 +79,8 @@ pub fn give_back() {
         EndSynchronizedUpdate,
         DisableMouseCapture,
         DisableBracketedPaste,
+        DisableFocusChange,
+        SetCursorStyle::DefaultUserShape,
         EnableLineWrap,
         LeaveAlternateScreen,
         cursor::Show
@@ -81,12 +97,32 @@ pub struct Quiet<W: Write> {
     cursor: Option<bool>,
     place: Option<Position>,
     open: bool,
+    shape: Shape,
 }
 
 impl<W: Write> Quiet<W> {
     /// A backend on `writer`.
     pub const fn new(writer: W) -> Self {
-        Self { inner: CrosstermBackend::new(writer), cursor: None, place: None, open: false }
+        Self { inner: CrosstermBackend::new(writer), cursor: None, place: None, open: false, shape: Shape::Default }
+    }
+
+    /// Gives the cursor a shape.
+    pub fn set_shape(&mut self, shape: Shape) -> io::Result<()> {
+        if self.shape == shape {
+            return Ok(());
+        }
+        self.shape = shape;
+        let style = match shape {
+            Shape::Default => SetCursorStyle::DefaultUserShape,
+            Shape::Block(true) => SetCursorStyle::BlinkingBlock,
+            Shape::Block(false) => SetCursorStyle::SteadyBlock,
+            Shape::Underline(true) => SetCursorStyle::BlinkingUnderScore,
+            Shape::Underline(false) => SetCursorStyle::SteadyUnderScore,
+            Shape::Bar(true) => SetCursorStyle::BlinkingBar,
+            Shape::Bar(false) => SetCursorStyle::SteadyBar,
+        };
+        queue!(self.inner, style)?;
+        Write::flush(&mut self.inner)
     }
 
     fn begin(&mut self) -> io::Result<()> {

@@ -35,6 +35,11 @@ pub struct Terminal {
 impl Terminal {
     /// Starts `ondeck ARGS` in a terminal of that size, with variables over an otherwise plain environment.
     pub fn start(columns: u16, rows: u16, args: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::of(env!("CARGO_BIN_EXE_ondeck"), columns, rows, args, env)
+    }
+
+    /// Starts any program so.
+    pub fn of(program: &str, columns: u16, rows: u16, args: &[&str], env: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
@@ -44,7 +49,7 @@ impl Terminal {
         tcsetwinsize(&master, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         // setsid makes it the process's own terminal, so that hang-ups and the like arrive as they do in life.
         let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(env!("CARGO_BIN_EXE_ondeck")).args(args);
+        command.arg("--ctty").arg(program).args(args);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", home.path()).env("TERM", "xterm-256color").env("LANG", "C.UTF-8").env("TZ", "UTC");
         command.envs(env.iter().map(|(k, v)| (OsStr::new(k), OsStr::new(v))));
@@ -68,6 +73,19 @@ impl Terminal {
     /// What is on screen.
     pub fn screen(&self) -> String {
         self.seen.lock().unwrap().parser.as_ref().unwrap().screen().contents()
+    }
+
+    /// What is on screen, row by row, without what is left of spaces at their ends.
+    pub fn rows(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        let screen = seen.parser.as_ref().unwrap().screen();
+        let (_, columns) = screen.size();
+        screen.rows(0, columns.get()).map(|r| r.trim_end().to_owned()).collect()
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// All bytes that were written so far.

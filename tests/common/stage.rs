@@ -12,9 +12,11 @@ use ondeck::engine::model::{Inspection, Layer, Probe};
 use ondeck::fleet::Snapshot;
 use ondeck::logs::{Builder, Flags, Line, LogEvent, Source};
 use ondeck::tasks::Job;
+use ondeck::terminal::{Happened, Screen};
 use ondeck::ui::app::{App, Effect, Msg, Settings};
 use ondeck::ui::draw;
 use ondeck::ui::panes::logs::{LogAnswer, LogOrder};
+use ondeck::ui::panes::terminal::{TerminalId, TerminalOrder};
 use ondeck::ui::view::Target;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -32,6 +34,12 @@ pub struct Stage {
     pub copied: Vec<String>,
     /// Whether it wanted to leave.
     pub left: bool,
+    /// What it did with terminals, but for what it typed.
+    pub orders: Vec<TerminalOrder>,
+    /// What was typed into terminals.
+    pub typed: Vec<u8>,
+    /// The terminals' screens, in the order they were opened.
+    pub screens: Vec<(TerminalId, Screen)>,
     /// What the logs say: source, seconds ago, text.
     pub lines: Vec<(u16, i64, String)>,
     screen: Terminal<TestBackend>,
@@ -45,6 +53,7 @@ pub fn settings() -> Settings {
     settings.themes = config.themes().iter().map(|t| config.theme_named(&t.name, Depth::True).unwrap()).collect();
     settings.symbols = Symbols::UNICODE;
     settings.zone = TimeZone::UTC;
+    (settings.depth, settings.true_color) = (Depth::True, true);
     settings.hosts =
         vec![("default".into(), "unix:///var/run/docker.sock".into()), ("web-01".into(), "ssh://ops@web-01".into())];
     settings
@@ -70,7 +79,17 @@ impl Stage {
             (0, 30, "GET / 200 2ms"),
         ];
         let lines = lines.map(|(s, t, l)| (s, t, l.to_owned())).to_vec();
-        let mut stage = Self { app, jobs: vec![], copied: vec![], left: false, lines, screen };
+        let mut stage = Self {
+            app,
+            jobs: vec![],
+            copied: vec![],
+            left: false,
+            orders: vec![],
+            typed: vec![],
+            screens: vec![],
+            lines,
+            screen,
+        };
         stage.send(Msg::Snapshot(Arc::new(snapshot)));
         stage
     }
@@ -129,6 +148,7 @@ impl Stage {
             Effect::Logs(LogOrder::Filter(turn, within, query, from, end)) => {
                 vec![Msg::Logs(LogAnswer::Filtered(turn, query.filter(&within, from), end))]
             }
+            Effect::Terminals(order) => self.terminal(order),
             Effect::Inspect(turn, id) => vec![Msg::Inspected(turn, Ok(Arc::new(self.inspection(&id))))],
             Effect::InspectOther(turn, target) => {
                 let name = match target {
@@ -178,6 +198,44 @@ impl Stage {
             }
             _ => vec![],
         }
+    }
+
+    fn terminal(&mut self, order: TerminalOrder) -> Vec<Msg> {
+        let answer = match &order {
+            TerminalOrder::Open(id, _, screen) => {
+                self.screens.retain(|(n, _)| n != id);
+                self.screens.push((*id, screen.clone()));
+                vec![Msg::Terminal(*id, Happened::Started("bash".into()))]
+            }
+            TerminalOrder::Input(_, bytes) => {
+                self.typed.extend(bytes);
+                return vec![];
+            }
+            TerminalOrder::Resize(id, size) => {
+                if let Some((_, screen)) = self.screens.iter().find(|(n, _)| n == id) {
+                    screen.lock().resize(*size);
+                }
+                vec![Msg::Terminal(*id, Happened::Changed)]
+            }
+            TerminalOrder::Close(_) => vec![],
+        };
+        self.orders.push(order);
+        answer
+    }
+
+    /// A program prints in the terminal that was opened last.
+    pub fn print(&mut self, text: &str) -> &mut Self {
+        let (id, screen) = self.screens.last().unwrap().clone();
+        screen.lock().feed(text.as_bytes());
+        self.send(Msg::Terminal(id, Happened::Changed));
+        self
+    }
+
+    /// Something happens to the terminal that was opened last.
+    pub fn happens(&mut self, what: Happened) -> &mut Self {
+        let id = self.screens.last().unwrap().0;
+        self.send(Msg::Terminal(id, what));
+        self
     }
 
     fn inspection(&self, id: &str) -> Inspection {

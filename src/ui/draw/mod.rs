@@ -7,6 +7,7 @@ pub mod list;
 pub mod logs;
 pub mod overlay;
 pub mod stats;
+pub mod terminal;
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
@@ -73,7 +74,10 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         deck::events(app, frame, area);
     }
     if let Some(area) = areas.detail {
-        detail::draw(app, frame, area, areas.inside);
+        match app.terminals.shown() {
+            Some(shown) => terminal::draw(app, shown, frame, area, areas.inside),
+            None => detail::draw(app, frame, area, areas.inside),
+        }
     }
     footer::draw(app, frame, areas.footer);
     if let Some(overlay) = &app.overlay {
@@ -100,6 +104,7 @@ fn to_ascii(frame: &mut Frame<'_>) {
             "–" | "─" => "-",
             "│" | "▏" => "|",
             "•" | "·" => "*",
+            "┌" | "┐" | "└" | "┘" | "├" | "┤" | "┬" | "┴" | "┼" => "+",
             _ => "?",
         });
     }
@@ -217,6 +222,11 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
             Span::styled(format!("{words} "), style(theme, urgency(least.unwrap_or(i64::MAX)))),
         ];
         right.push((5, spans));
+    }
+    let terminals = app.terminals.open().len();
+    if terminals > 0 {
+        let words = format!(" {} ", crate::text::count(terminals, "terminal"));
+        right.push((4, vec![Span::styled(words, theme.accent)]));
     }
     let sum = |spans: &[Span<'_>]| spans.iter().map(|s| width(&s.content)).sum::<usize>();
     let all = |groups: &[(u8, Vec<Span<'_>>)]| groups.iter().map(|(_, spans)| sum(spans)).sum::<usize>();

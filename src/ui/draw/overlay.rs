@@ -9,7 +9,7 @@ use tui_input::Input;
 use crate::text::{fit, width};
 use crate::ui::action::{ACTIONS, Scope};
 use crate::ui::app::App;
-use crate::ui::overlay::{Choose, Confirm, Overlay, Prompt};
+use crate::ui::overlay::{Choose, Confirm, Form, Overlay, Prompt};
 
 use super::pane;
 
@@ -19,6 +19,7 @@ pub fn draw(app: &App, overlay: &Overlay, frame: &mut Frame<'_>) {
         Overlay::Choose(choose) => self::choose(app, choose, frame),
         Overlay::Confirm(confirm) => self::confirm(app, confirm, frame),
         Overlay::Prompt(prompt) => self::prompt(app, prompt, frame),
+        Overlay::Form(form) => self::form(app, form, frame),
         Overlay::Help(top) => help(app, *top, frame),
     }
 }
@@ -127,6 +128,34 @@ fn prompt(app: &App, prompt: &Prompt, frame: &mut Frame<'_>) {
     };
     let row = Rect { y: inner.y + 2, height: 1, ..inner };
     frame.render_widget(Paragraph::new(Line::styled(fit(text, usize::from(row.width)).into_owned(), look)), row);
+}
+
+fn form(app: &App, form: &Form, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let inner = window(app, frame, &form.title, 68, form.fields.len() as u16 + 5);
+    let widest = form.fields.iter().map(|f| width(f.label)).max().unwrap_or(0);
+    for (n, field) in form.fields.iter().enumerate() {
+        let row = Rect { y: inner.y + n as u16, height: 1, ..inner };
+        let lead = format!("{:widest$}  ", field.label);
+        if n == form.at {
+            continue;
+        }
+        let text = fit(field.input.value(), usize::from(row.width).saturating_sub(width(&lead))).into_owned();
+        let line = Line::from(vec![Span::styled(lead, theme.muted), Span::styled(text, theme.input)]);
+        frame.render_widget(Paragraph::new(line), row);
+    }
+    if let Some(field) = form.fields.get(form.at) {
+        let row = Rect { y: inner.y + form.at as u16, height: 1, ..inner };
+        input(app, frame, row, &field.input, &format!("{:widest$}  ", field.label));
+    }
+    let advice = form.fields.get(form.at).map_or("", |f| f.advice);
+    for (n, text) in [advice, "enter opens, tab goes to the next line"].into_iter().enumerate() {
+        let row = Rect { y: inner.y + form.fields.len() as u16 + 1 + n as u16, height: 1, ..inner };
+        frame.render_widget(
+            Paragraph::new(Line::styled(fit(text, usize::from(row.width)).into_owned(), theme.muted)),
+            row,
+        );
+    }
 }
 
 /// The keys of where one is, then those of everywhere.

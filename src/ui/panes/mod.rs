@@ -1,4 +1,5 @@
 //! The panes of the detail view that have a state of their own.
 
 pub mod logs;
+pub mod terminal;
 pub mod text;
