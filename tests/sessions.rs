@@ -475,3 +475,81 @@ fn the_command_line_starts_lists_uses_and_ends_sessions() {
     assert_eq!(code, Some(0), "{told}");
     assert!(guest.mine(&["ps", "--all"]).is_empty() && guest.mine(&["volume", "ls"]).is_empty());
 }
+
+/// The panel of a test's own owner.
+fn panel(guest: &Guest, folder: &std::path::Path) -> common::pty::Terminal {
+    let config = folder.join("config.yaml");
+    std::fs::write(&config, "sessions: {max: 100, memory: 400m}\n").unwrap();
+    let panel =
+        common::pty::Terminal::start(120, 36, &["--config", config.to_str().unwrap()], &[("USER", &guest.owner)]);
+    panel.see("Sessions");
+    panel
+}
+
+#[test]
+fn one_lives_in_a_session_through_the_panel_and_finds_it_again_after_a_crash() {
+    let guest = Guest::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = panel(&guest, folder.path());
+    first.keys("4");
+    first.see("SESSION");
+    first.keys(&format!("/{}\r", guest.owner));
+    first.see(&format!("/ {}", guest.owner));
+    first.keys("n");
+    first.see("New session");
+    first.keys(&format!("e2e 10m {IMAGE}\r"));
+    first.wait("the session", |s| s.contains("is ready after"));
+    first.wait("its row, with what it has left", |s| s.contains("9m  e2e") || s.contains("10m  e2e"));
+
+    first.keys("t");
+    first.see("/workspace#");
+    first.keys("vim note.txt\r");
+    first.see("\"note.txt\" [New]");
+    first.keys("iwritten in vim\x1b:wq\r");
+    // vim throws away what was typed before it ended.
+    first.wait("the shell again", |s| s.matches("/workspace#").count() == 2);
+    first.keys("clear; echo \"file: $(cat note.txt)\"\r");
+    first.see("file: written in vim");
+    first.keys("top\r");
+    first.see("load average");
+    first.resize(100, 30);
+    first.wait("top in the new size", |s| s.contains("load average") && s.contains("PID USER"));
+    first.keys("q");
+    first.wait("the shell again", |s| {
+        !s.contains("COMMAND") || s.trim_end().lines().rev().take(8).any(|l| l.contains("/workspace#"))
+    });
+    first.keys("clear; head -c 50000000 /dev/zero | tr '\\0' x | fold -w 99; echo; echo done-$((6*7))\r");
+    // Keys are taken while it pours: this one leaves the terminal, and the panel answers.
+    first.keys("\x1d");
+    first.see("goes in");
+    first.keys("\x1b");
+    first.see("its Docker");
+    first.keys("t");
+    first.see("done-42");
+    first.keys("docker run --rm debian:bookworm-slim echo inner-$((1+1))\r");
+    first.see("inner-2");
+    first.signal(rustix::process::Signal::KILL);
+    first.ended();
+
+    // Whoever comes next finds the session, its Docker, its file; and ends it.
+    let mut second = panel(&guest, folder.path());
+    second.keys("4");
+    second.see("SESSION");
+    second.keys(&format!("/{}\r", guest.owner));
+    second.wait("the session that is still there", |s| s.contains("m  e2e"));
+    second.keys("\r");
+    second.see("› session");
+    second.keys("6");
+    second.see(IMAGE);
+    second.keys("1");
+    second.see("No containers");
+    second.keys("\x1b");
+    second.see("SESSION");
+    second.keys("dy");
+    second.see("is kept");
+    assert!(guest.mine(&["ps", "--all"]).is_empty());
+    assert_eq!(guest.mine(&["volume", "ls"]).len(), 1);
+    second.keys("q");
+    second.ended();
+    second.is_sane();
+}
