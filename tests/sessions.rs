@@ -15,6 +15,9 @@ use ondeck::engine::{Engine, ErrorKind, ExecAsk, Ran};
 use ondeck::sessions::{self, Ask, Progress, Session, Spec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// Older engines give a terminal its size only once the program runs.
+const GROWN: &str = "while [ \"$(stty size)\" = '0 0' ]; do sleep 0.05; done; stty size; exit 4";
+
 /// Sessions of one test; all that they left is removed with it.
 struct Guest {
     engine: Engine,
@@ -71,18 +74,20 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        for id in self.mine(&["ps", "--all"]) {
-            Self::docker(&["rm", "--force", "--volumes", &id]);
-        }
-        for name in self.mine(&["volume", "ls"]) {
-            // Its container may still be on its way out.
-            for _ in 0..50 {
-                if Self::docker(&["volume", "rm", &name]) == name {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(100));
+        // Removing takes the engine a moment, also where it does so by itself.
+        for _ in 0..100 {
+            for id in self.mine(&["ps", "--all"]) {
+                Self::docker(&["rm", "--force", "--volumes", &id]);
             }
+            for name in self.mine(&["volume", "ls"]) {
+                Self::docker(&["volume", "rm", &name]);
+            }
+            if self.mine(&["ps", "--all"]).is_empty() && self.mine(&["volume", "ls"]).is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
         }
+        eprintln!("{} left something behind", self.owner);
     }
 }
 
@@ -154,7 +159,7 @@ async fn nothing_leads_out_of_a_session() {
         guest
             .refused(
                 &session,
-                &format!("docker run --rm debian:bookworm-slim bash -c 'exec 3<>/dev/tcp/{address}/{port}'"),
+                &format!("docker run --rm debian:bookworm-slim timeout 2 bash -c 'exec 3<>/dev/tcp/{address}/{port}'"),
             )
             .await;
     }
@@ -340,7 +345,7 @@ async fn the_docker_within_is_watched_like_a_hosts_and_its_service_can_be_asked(
     // A command in an inner container: what it reads ends, and so does what it prints.
     let ran = inner.exec_fed(&web.id, &ExecAsk::of(["sh", "-c", "cat; exit 3"]), b"both ways").await.unwrap();
     assert_eq!((ran.code, &ran.out[..]), (Some(3), &b"both ways"[..]));
-    let tty = ExecAsk { tty: Some((40, 10)), ..ExecAsk::of(["sh", "-c", "stty size; exit 4"]) };
+    let tty = ExecAsk { tty: Some((40, 10)), ..ExecAsk::of(["sh", "-c", GROWN]) };
     let mut exec = inner.exec_tty(&web.id, &tty).await.unwrap();
     let mut screen = String::new();
     exec.output.read_to_string(&mut screen).await.unwrap();
@@ -546,7 +551,7 @@ fn one_lives_in_a_session_through_the_panel_and_finds_it_again_after_a_crash() {
     second.keys("\x1b");
     second.see("SESSION");
     second.keys("dy");
-    second.see("is kept");
+    second.see("its workspace e2e is kept");
     assert!(guest.mine(&["ps", "--all"]).is_empty());
     assert_eq!(guest.mine(&["volume", "ls"]).len(), 1);
     second.keys("q");
