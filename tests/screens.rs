@@ -14,6 +14,10 @@ use ondeck::terminal::Happened;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
+/// The same on a host with sessions.
+const SESSIONS: &[(&str, &[&str])] =
+    &[("sessions", &["4"]), ("deck-with-sessions", &[]), ("new-session", &["4", "n"]), ("end-session", &["4", "d"])];
+
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
 
 /// Name, and the keys that lead there.
@@ -49,9 +53,11 @@ fn every_view_at_every_size() {
     insta.set_prepend_module_to_snapshot(false);
     insta.set_omit_expression(true);
     insta.bind(|| {
-        for (name, keys) in SCREENS {
+        let plain = SCREENS.iter().map(|s| (s, common::fixture::snapshot()));
+        let sessions = SESSIONS.iter().map(|s| (s, common::fixture::sessions()));
+        for ((name, keys), snapshot) in plain.chain(sessions) {
             for (width, height) in SIZES {
-                let mut stage = Stage::new(width, height);
+                let mut stage = Stage::with(width, height, snapshot.clone(), common::stage::settings());
                 stage.press(keys);
                 let text = stage.text();
                 assert!(text.lines().all(|l| ondeck::text::width(l) <= usize::from(width)), "{name}");
@@ -81,8 +87,11 @@ const TERMINALS: &[Scene] = &[
     ("terminal-close", &["3", "j", "t", "ctrl-]", "x"], OUTPUT, &[], None),
 ];
 
-fn scene(width: u16, height: u16, (_, keys, output, then, what): &Scene) -> Stage {
-    let mut stage = Stage::new(width, height);
+fn scene(width: u16, height: u16, scene: &Scene) -> Stage {
+    played(Stage::new(width, height), scene)
+}
+
+fn played(mut stage: Stage, (_, keys, output, then, what): &Scene) -> Stage {
     stage.press(keys);
     if !stage.screens.is_empty() {
         stage.print(output);
@@ -129,13 +138,33 @@ fn a_terminal_without_utf_8_or_colours_gets_neither() {
 }
 
 #[test]
+fn terminals_too_are_drawn_without_utf_8_and_colours() {
+    for scene in TERMINALS {
+        let mut plain = common::stage::settings();
+        plain.symbols = ondeck::config::Symbols::ASCII;
+        plain.theme = ondeck::config::Theme::plain();
+        (plain.depth, plain.true_color) = (ondeck::config::Depth::None, false);
+        let mut stage = Stage::with(120, 36, common::fixture::snapshot(), plain);
+        stage.lines.retain(|(_, _, text)| !text.contains('\x1b'));
+        let mut stage = played(stage, scene);
+        for cell in &stage.buffer().content {
+            assert!(cell.symbol().is_ascii(), "{}: {:?}", scene.0, cell.symbol());
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{}: {:?}", scene.0, cell.symbol());
+        }
+    }
+}
+
+#[test]
 fn pictures_show_todays_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
     let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");
-    for name in ["deck", "logs-of-a-stack", "stats", "terminal"] {
-        let mut stage = match SCREENS.iter().find(|(n, _)| *n == name) {
+    for name in ["deck", "logs-of-a-stack", "stats", "sessions", "terminal"] {
+        let sessions = SESSIONS.iter().find(|(n, _)| *n == name);
+        let mut stage = match SCREENS.iter().find(|(n, _)| *n == name).or(sessions) {
             Some((_, keys)) => {
-                let mut stage = Stage::new(120, 36);
+                let snapshot =
+                    if sessions.is_some() { common::fixture::sessions() } else { common::fixture::snapshot() };
+                let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());
                 stage.press(keys);
                 stage
             }

@@ -11,9 +11,10 @@ use crate::engine::{BuildAsk, Engine, EngineError, ErrorKind, Result};
 use super::start::{Progress, Tell};
 
 /// The build context: name, mode, content.
-const CONTEXT: [(&str, u32, &[u8]); 3] = [
+const CONTEXT: [(&str, u32, &[u8]); 4] = [
     ("Dockerfile", 0o644, include_bytes!("../../assets/session/Dockerfile")),
     ("session", 0o755, include_bytes!("../../assets/session/session")),
+    ("dial", 0o755, include_bytes!("../../assets/session/dial")),
     ("bashrc", 0o644, include_bytes!("../../assets/session/bashrc")),
 ];
 

@@ -70,6 +70,8 @@ const PORT: &str = "dev.ondeck.session.port";
 const EGRESS: &str = "dev.ondeck.session.egress";
 /// The program in the session image, as the image's first process and as what is run in it.
 const PROGRAM: &str = "/usr/local/bin/session";
+/// The program in the session image that connects with its Docker or a port.
+const DIAL: &str = "/usr/local/bin/dial";
 /// Where a learner's service is looked for unless something else is said.
 pub const SERVICE_PORT: u16 = 8080;
 
@@ -206,7 +208,7 @@ impl Session {
 
     /// A command in its container that connects with a port of the session.
     pub fn port_command(port: u16) -> Vec<String> {
-        vec!["socat".into(), "-t".into(), "30".into(), "-".into(), format!("TCP:127.0.0.1:{port},connect-timeout=5")]
+        vec![DIAL.into(), port.to_string()]
     }
 }
 
@@ -227,8 +229,7 @@ fn inside(outer: &Endpoint, container: &str, name: &str) -> Endpoint {
         address: Address::Inside {
             via: Box::new(outer.clone()),
             container: container.to_owned(),
-            // Stays open as long as either side has something to say.
-            command: ["socat", "-t", "86400", "-", "UNIX-CONNECT:/var/run/docker.sock"].map(Into::into).to_vec(),
+            command: vec![DIAL.into(), "docker".into()],
         },
         tls: None,
         source: "session".to_owned(),

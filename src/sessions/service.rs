@@ -95,10 +95,7 @@ async fn request(engine: &Engine, session: &Session, ask: &Ask, began: Instant) 
                 ErrorKind::Unreachable,
                 format!("nothing listens on port {} of the session", ask.port),
             )
-            .with_hint(format!(
-                "start a service there, such as: docker run -d -p {0}:{0} IMAGE; :PORT/PATH looks at another port",
-                ask.port
-            ));
+            .with_hint(format!("docker run -d -p {0}:{0} IMAGE starts a service there", ask.port));
         }
         EngineError::new(ErrorKind::Unreachable, format!("port {} gave no HTTP answer: {why}", ask.port))
             .with_hint("does it speak HTTP, and does it listen on 0.0.0.0 in its container?")

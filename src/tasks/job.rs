@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::config::Sessions;
+use crate::config::{Period, Sessions, Size};
 use crate::engine::model::Id;
 use crate::engine::{Address, DEFAULT_SOCKET, Endpoint, Prune};
 use crate::fleet::Stack;
@@ -253,7 +254,11 @@ impl Job {
                 }
             }
             Self::StartSession { spec, .. } => {
-                let mut words = format!("ondeck session start --ttl {}s --memory {}", spec.ttl, spec.memory);
+                let mut words = format!(
+                    "ondeck session start --ttl {} --memory {}",
+                    Period(Duration::from_secs(spec.ttl)),
+                    Size(spec.memory)
+                );
                 let named = [("--lab", spec.lab.as_ref()), ("--workspace", spec.workspace.as_ref())];
                 for (flag, value) in named.into_iter().filter_map(|(f, v)| Some((f, v?))) {
                     let _ = write!(words, " {flag} {}", shell_quote(value));
@@ -263,7 +268,9 @@ impl Job {
                 }
                 if spec.egress { words + " --egress" } else { words }
             }
-            Self::ExtendSession { session, seconds } => format!("ondeck session extend {} {seconds}s", session.id),
+            Self::ExtendSession { session, seconds } => {
+                format!("ondeck session extend {} {}", session.id, Period(Duration::from_secs(seconds.unsigned_abs())))
+            }
             Self::EndSessions { on } => {
                 let ids: Vec<&str> = on.iter().map(|s| s.id.as_str()).collect();
                 format!("ondeck session end {}", ids.join(" "))

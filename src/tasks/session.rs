@@ -23,12 +23,7 @@ pub(super) async fn start(engine: &Engine, config: &Sessions, spec: &Spec, telle
         }
     };
     match sessions::start(engine, config, spec, &tell, std::future::pending()).await {
-        Ok(Some(session)) => Outcome::Done(format!(
-            "session {} is ready after {}, workspace {}",
-            session.id,
-            seconds(began),
-            session.workspace
-        )),
+        Ok(Some(session)) => Outcome::Done(format!("session {} is ready after {}", session.id, seconds(began))),
         Ok(None) => Outcome::Cancelled,
         Err(e) => Outcome::Failed(e),
     }

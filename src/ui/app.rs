@@ -251,6 +251,8 @@ pub struct App {
     pub times: Times,
     /// The session whose Docker is looked at.
     pub inside: Option<Inside>,
+    /// What the cursor goes to once it is there.
+    pub(super) come_to: Option<Target>,
     /// The split is being dragged.
     pub dragging: bool,
     pub(super) notices: u64,
@@ -285,6 +287,7 @@ impl App {
             settings,
             times: Times::default(),
             inside: None,
+            come_to: None,
             dragging: false,
             notices: 0,
             wanted: Vec::new(),

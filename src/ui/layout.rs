@@ -131,7 +131,7 @@ pub fn at(app: &App, column: u16, row: u16) -> Spot {
     let areas = areas(app);
     let place = Position::new(column, row);
     if areas.tabs.contains(place) {
-        return tab_at(column).map_or(Spot::Nowhere, Spot::Tab);
+        return tab_at(areas.tabs.width, column).map_or(Spot::Nowhere, Spot::Tab);
     }
     if areas.footer.contains(place) {
         return Spot::Hint(column);
@@ -160,17 +160,35 @@ pub fn at(app: &App, column: u16, row: u16) -> Spot {
     }
 }
 
-/// The tabs as they stand in their line: first cell, width, view.
-pub fn tabs() -> impl Iterator<Item = (u16, u16, View)> {
-    let mut x = 1;
-    View::ALL.into_iter().map(move |view| {
-        let width = view.tab().1.len() as u16 + 2;
-        let here = (x, width, view);
-        x += width + 2;
-        here
-    })
+/// A tab in its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewTab {
+    /// Its first cell.
+    pub x: u16,
+    /// Its cells.
+    pub width: u16,
+    /// What it shows.
+    pub view: View,
+    /// What it is called here.
+    pub title: &'static str,
 }
 
-fn tab_at(column: u16) -> Option<View> {
-    tabs().find(|(x, width, _)| (*x..x + width).contains(&column)).map(|(_, _, view)| view)
+/// The tabs as they stand in a line of that width.
+pub fn tabs(width: u16) -> Vec<ViewTab> {
+    let line = |title: fn(View) -> &'static str, gap: u16| {
+        let mut x = 1;
+        let tabs = View::ALL.into_iter().map(|view| {
+            let title = title(view);
+            let tab = ViewTab { x, width: title.len() as u16 + 2, view, title };
+            x += tab.width + gap;
+            tab
+        });
+        tabs.collect::<Vec<_>>()
+    };
+    let full = line(|v| v.tab().1, 2);
+    if full.last().is_none_or(|t| t.x + t.width <= width) { full } else { line(View::short, 1) }
+}
+
+fn tab_at(width: u16, column: u16) -> Option<View> {
+    tabs(width).into_iter().find(|t| (t.x..t.x + t.width).contains(&column)).map(|t| t.view)
 }

@@ -116,6 +116,18 @@ impl App {
                 );
             }
         }
+        // Whoever started one, or comes back from one, wants to go on with it.
+        let starts = self.tasks.iter().any(|t| t.title.starts_with("start a session"));
+        let new = here
+            .iter()
+            .find(|s| !all(before).iter().any(|b| b.id == s.id))
+            .filter(|_| starts && self.view == View::Sessions);
+        let to =
+            self.come_to.take_if(|_| !here.is_empty()).or_else(|| new.map(|s| Target::Session(s.container.clone())));
+        if let Some(to) = to {
+            self.list_mut().go_to(to);
+            self.refresh();
+        }
         let running = |id: &Id| here.iter().any(|s| s.container == *id);
         self.times.deadlines.retain(|id, _| running(id));
         self.times.asked.retain(|id, _| running(id));
@@ -227,11 +239,8 @@ impl App {
             _ => String::new(),
         };
         let config = &self.settings.config.sessions;
-        let advice = format!(
-            "workspace, then if wanted time, memory, `egress`, images: lab1 45m 2g debian:bookworm-slim (nothing: {} and {})",
-            duration(config.ttl.0.as_secs()),
-            config.memory
-        );
+        let advice =
+            format!("name {} {} egress IMAGE…, each only if wanted", duration(config.ttl.0.as_secs()), config.memory);
         self.overlay = Some(Overlay::Prompt(Prompt {
             title: "New session".into(),
             advice,
@@ -285,10 +294,11 @@ impl App {
 
     /// Back to the host.
     pub(super) fn leave_session(&mut self) {
-        if self.inside.take().is_some() {
+        if let Some(inside) = self.inside.take() {
             self.out.push(Effect::Outside);
             self.came_from = None;
             self.show(View::Sessions);
+            self.come_to = Some(Target::Session(inside.session.container));
         }
     }
 

@@ -56,6 +56,18 @@ impl View {
         }
     }
 
+    /// Its title where the room is short.
+    pub const fn short(self) -> &'static str {
+        match self {
+            Self::Containers => "Conts",
+            Self::Sessions => "Sess",
+            Self::Networks => "Nets",
+            Self::Volumes => "Vols",
+            Self::Activity => "Acts",
+            other => other.tab().1,
+        }
+    }
+
     /// Its rows.
     pub fn rows(self) -> &'static dyn Rows {
         match self {

@@ -235,3 +235,57 @@ pub fn snapshot() -> Snapshot {
         ..Snapshot::default()
     }
 }
+
+/// The same host with three sessions, of which one is nearly over and one was short of memory, and the
+/// workspace of one that has ended.
+pub fn sessions() -> Snapshot {
+    let mut snap = snapshot();
+    let labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(k, v)| (format!("dev.ondeck.{k}"), (*v).to_owned())).collect()
+    };
+    let mut usage = (*snap.usage).clone();
+    let some = [("k3f9", "ann", "lab1", 1080), ("h2mz", "bob", "lab3", 260), ("qv7e", "ann", "scratch", 1530)];
+    for (n, (name, owner, workspace, up)) in (300..).zip(some) {
+        let container = Container {
+            id: id(n),
+            name: format!("ondeck-session-{name}"),
+            image: "ondeck/session:0123456789ab".into(),
+            created: Some(ago(up)),
+            started: Some(ago(up)),
+            state: State::Running,
+            labels: labels(&[
+                ("session", name),
+                ("owner", owner),
+                ("workspace", workspace),
+                ("session.ttl", "1800"),
+                ("session.memory", "1610612736"),
+            ]),
+            detail: Some(Detail::default()),
+            ..Container::default()
+        };
+        let mut used = (*self::usage(3.0 * (n - 299) as f64, (n - 299) << 28)).clone();
+        used.now.memory_limit = 1536 << 20;
+        used.history.iter_mut().for_each(|s| s.memory_limit = 1536 << 20);
+        usage.insert(id(n), Arc::new(used));
+        snap.containers.insert(id(n), Arc::new(container));
+    }
+    let mut events = (*snap.events).clone();
+    events.push_back(Event {
+        time: ago(70),
+        kind: "container".into(),
+        action: "oom".into(),
+        id: id(301),
+        name: "ondeck-session-h2mz".into(),
+        attributes: BTreeMap::new(),
+    });
+    let kept = Volume {
+        name: "ondeck-workspace-bob-lab2".into(),
+        driver: "local".into(),
+        created: Some(ago(90_000)),
+        labels: labels(&[("owner", "bob"), ("workspace", "lab2")]),
+        ..Volume::default()
+    };
+    snap.volumes.insert(kept.name.clone(), Arc::new(kept));
+    (snap.usage, snap.events) = (Arc::new(usage), Arc::new(events));
+    snap
+}

@@ -81,3 +81,15 @@ need_curl() {
     install_packages curl || die "curl could not be installed; see $SETUP_LOG"
   fi
 }
+
+# The first of some ports where nothing listens.
+free_port() {
+  local port
+  for port in "$@"; do
+    if ! (exec 4<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      echo "$port"
+      return
+    fi
+  done
+  return 1
+}

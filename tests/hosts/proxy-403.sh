@@ -20,17 +20,6 @@ dir=$HOSTS/proxy-$name
 socket=$dir/proxy.sock
 alone "proxy-$name"
 
-free_port() {
-  local port
-  for port in {23750..23850}; do
-    if ! (exec 4<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-      echo "$port"
-      return
-    fi
-  done
-  return 1
-}
-
 # The sections of the API that may be read, but those denied.
 rules() {
   local section
@@ -50,7 +39,7 @@ up)
   fi
   engine_answers || need_docker
   mkdir -p "$dir"
-  if [ -n "$tcp" ] && [ ! -s "$dir/port" ]; then free_port >"$dir/port"; fi
+  if [ -n "$tcp" ] && [ ! -s "$dir/port" ]; then free_port {23750..23850} >"$dir/port"; fi
   {
     cat <<CONFIG
 global

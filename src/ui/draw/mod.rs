@@ -21,7 +21,7 @@ use crate::fleet::snapshot::Status;
 use crate::text::{fit, width};
 
 use super::app::{App, Focus};
-use super::layout::{self, LEAST, tabs};
+use super::layout::{self, LEAST, ViewTab, tabs};
 use super::sessions::{self, countdown, urgency};
 use super::view::{Empty, Tone, status_sign};
 
@@ -191,45 +191,52 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
             left.push(Span::styled(format!("  {} failing", counts[2]), theme.failed));
         }
     }
-    let mut right = Vec::new();
+    // What stands at the right, and how much it deserves to when the room is short.
+    let mut right: Vec<(u8, Vec<Span<'_>>)> = Vec::new();
     if app.tasks.running() > 0 {
-        right.push(Span::styled(
-            format!("{} running  ", crate::text::count(app.tasks.running(), "task")),
-            theme.starting,
-        ));
-    }
-    let sessions = if app.inside.is_some() { Vec::new() } else { sessions::all(snap) };
-    if !sessions.is_empty() {
-        right.push(Span::styled("sessions ", theme.muted));
-        right.push(Span::styled(sessions.len().to_string(), theme.header));
-        // The one that ends first, once that is soon.
-        let least = sessions.iter().filter_map(|s| app.times.left(s, app.now)).min().filter(|s| *s <= 300);
-        let words = least.map_or_else(String::new, |s| format!(" {}", countdown(s)));
-        right.push(Span::styled(format!("{words}  "), style(theme, urgency(least.unwrap_or(i64::MAX)))));
+        let words = format!("{} running  ", crate::text::count(app.tasks.running(), "task"));
+        right.push((3, vec![Span::styled(words, theme.starting)]));
     }
     if snap.access.read_only.is_some() {
-        right.push(Span::styled("read-only  ", theme.warning));
+        right.push((4, vec![Span::styled("read-only  ", theme.warning)]));
     }
     if let Some(load) = snap.load.as_ref().filter(|_| app.stats) {
         let course: String = app.load.course.iter().map(|l| symbols.spark[usize::from(*l).min(7)]).collect();
-        right.push(Span::styled("cpu ", theme.muted));
-        right.push(Span::styled(format!("{course} "), theme.cpu));
-        right.push(Span::styled(format!("{:>2.0}%", app.load.cpu), theme.header));
-        right.push(Span::styled("  mem ", theme.muted));
-        right.push(Span::styled(
-            format!("{}/{} ", crate::text::size(app.load.memory), crate::text::size(load.memory_total)),
-            theme.header,
-        ));
+        let cpu = vec![
+            Span::styled("cpu ", theme.muted),
+            Span::styled(format!("{course} "), theme.cpu),
+            Span::styled(format!("{:>2.0}%  ", app.load.cpu), theme.header),
+        ];
+        let memory = format!("{}/{} ", crate::text::size(app.load.memory), crate::text::size(load.memory_total));
+        right.push((1, cpu));
+        right.push((2, vec![Span::styled("mem ", theme.muted), Span::styled(memory, theme.header)]));
+    }
+    let sessions = if app.inside.is_some() { Vec::new() } else { sessions::all(snap) };
+    if !sessions.is_empty() {
+        // The one that ends first, once that is soon.
+        let least = sessions.iter().filter_map(|s| app.times.left(s, app.now)).min().filter(|s| *s <= 300);
+        let words = least.map_or_else(String::new, |s| format!(" {}", countdown(s)));
+        let spans = vec![
+            Span::styled(" sessions ", theme.muted),
+            Span::styled(sessions.len().to_string(), theme.header),
+            Span::styled(format!("{words} "), style(theme, urgency(least.unwrap_or(i64::MAX)))),
+        ];
+        right.push((5, spans));
     }
     let terminals = app.terminals.open().len();
     if terminals > 0 {
-        right.push(Span::styled(format!(" {} ", crate::text::count(terminals, "terminal")), theme.accent));
+        let spans = vec![Span::styled(" terminals ", theme.muted), Span::styled(format!("{terminals} "), theme.accent)];
+        right.push((4, spans));
     }
     let sum = |spans: &[Span<'_>]| spans.iter().map(|s| width(&s.content)).sum::<usize>();
+    let all = |groups: &[(u8, Vec<Span<'_>>)]| groups.iter().map(|(_, spans)| sum(spans)).sum::<usize>();
     // The host and its troubles are worth more than its load: what does not fit beside them goes.
-    while !right.is_empty() && sum(&left) + sum(&right) + 2 > usize::from(area.width) {
-        right.remove(0);
+    while sum(&left) + all(&right) + 2 > usize::from(area.width)
+        && let Some(least) = (0..right.len()).min_by_key(|i| right[*i].0)
+    {
+        right.remove(least);
     }
+    let right: Vec<Span<'_>> = right.into_iter().flat_map(|(_, spans)| spans).collect();
     let room = sum(&right) as u16;
     frame.render_widget(Paragraph::new(Line::from(left)), Rect { width: area.width.saturating_sub(room), ..area });
     frame.render_widget(
@@ -241,11 +248,11 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
 /// The tabs of the views.
 fn tab_line(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.settings.theme;
-    for (x, w, view) in tabs() {
+    for ViewTab { x, width: w, view, title } in tabs(area.width) {
         if x + w > area.width {
             break;
         }
-        let (digit, title) = view.tab();
+        let digit = view.tab().0;
         let active = view == app.view;
         let look = if active { theme.tab_active } else { theme.tab_inactive };
         let line = Line::from(vec![
