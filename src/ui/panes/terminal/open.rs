@@ -113,6 +113,7 @@ impl App {
             life: Life::Starting,
             screen: screen.clone(),
             size,
+            rang: false,
         });
         let place = pane.open.len() - 1;
         self.show_terminal(place);
