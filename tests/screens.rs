@@ -159,16 +159,16 @@ fn pictures_show_todays_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
     let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");
     for name in ["deck", "logs-of-a-stack", "stats", "sessions", "terminal"] {
-        let sessions = SESSIONS.iter().find(|(n, _)| *n == name);
-        let mut stage = match SCREENS.iter().find(|(n, _)| *n == name).or(sessions) {
-            Some((_, keys)) => {
-                let snapshot =
-                    if sessions.is_some() { common::fixture::sessions() } else { common::fixture::snapshot() };
-                let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());
-                stage.press(keys);
-                stage
-            }
-            None => scene(120, 36, TERMINALS.iter().find(|s| s.0 == name).unwrap()),
+        let pressed = |snapshot, keys: &[&str]| {
+            let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());
+            stage.press(keys);
+            stage
+        };
+        let of = |screens: &'static [(&str, &[&str])]| screens.iter().find(|(n, _)| *n == name).map(|(_, keys)| *keys);
+        let mut stage = match (of(SCREENS), of(SESSIONS)) {
+            (Some(keys), _) => pressed(common::fixture::snapshot(), keys),
+            (_, Some(keys)) => pressed(common::fixture::sessions(), keys),
+            _ => scene(120, 36, TERMINALS.iter().find(|s| s.0 == name).unwrap()),
         };
         let picture = svg(&stage.buffer());
         let path = folder.join(format!("{name}.svg"));

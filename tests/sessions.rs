@@ -15,6 +15,9 @@ use ondeck::engine::{Engine, ErrorKind, ExecAsk, Ran};
 use ondeck::sessions::{self, Ask, Progress, Session, Spec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// Older engines give a terminal its size only once the program runs.
+const GROWN: &str = "while [ \"$(stty size)\" = '0 0' ]; do sleep 0.05; done; stty size; exit 4";
+
 /// Sessions of one test; all that they left is removed with it.
 struct Guest {
     engine: Engine,
@@ -71,18 +74,20 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        for id in self.mine(&["ps", "--all"]) {
-            Self::docker(&["rm", "--force", "--volumes", &id]);
-        }
-        for name in self.mine(&["volume", "ls"]) {
-            // Its container may still be on its way out.
-            for _ in 0..50 {
-                if Self::docker(&["volume", "rm", &name]) == name {
-                    break;
-                }
-                std::thread::sleep(Duration::from_millis(100));
+        // Removing takes the engine a moment, also where it does so by itself.
+        for _ in 0..100 {
+            for id in self.mine(&["ps", "--all"]) {
+                Self::docker(&["rm", "--force", "--volumes", &id]);
             }
+            for name in self.mine(&["volume", "ls"]) {
+                Self::docker(&["volume", "rm", &name]);
+            }
+            if self.mine(&["ps", "--all"]).is_empty() && self.mine(&["volume", "ls"]).is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
         }
+        eprintln!("{} left something behind", self.owner);
     }
 }
 
@@ -154,7 +159,7 @@ async fn nothing_leads_out_of_a_session() {
         guest
             .refused(
                 &session,
-                &format!("docker run --rm debian:bookworm-slim bash -c 'exec 3<>/dev/tcp/{address}/{port}'"),
+                &format!("docker run --rm debian:bookworm-slim timeout 2 bash -c 'exec 3<>/dev/tcp/{address}/{port}'"),
             )
             .await;
     }
@@ -340,7 +345,7 @@ async fn the_docker_within_is_watched_like_a_hosts_and_its_service_can_be_asked(
     // A command in an inner container: what it reads ends, and so does what it prints.
     let ran = inner.exec_fed(&web.id, &ExecAsk::of(["sh", "-c", "cat; exit 3"]), b"both ways").await.unwrap();
     assert_eq!((ran.code, &ran.out[..]), (Some(3), &b"both ways"[..]));
-    let tty = ExecAsk { tty: Some((40, 10)), ..ExecAsk::of(["sh", "-c", "stty size; exit 4"]) };
+    let tty = ExecAsk { tty: Some((40, 10)), ..ExecAsk::of(["sh", "-c", GROWN]) };
     let mut exec = inner.exec_tty(&web.id, &tty).await.unwrap();
     let mut screen = String::new();
     exec.output.read_to_string(&mut screen).await.unwrap();
@@ -474,4 +479,82 @@ fn the_command_line_starts_lists_uses_and_ends_sessions() {
     let (code, _, told) = ondeck(&["session", "end", "--forget", &id], None);
     assert_eq!(code, Some(0), "{told}");
     assert!(guest.mine(&["ps", "--all"]).is_empty() && guest.mine(&["volume", "ls"]).is_empty());
+}
+
+/// The panel of a test's own owner.
+fn panel(guest: &Guest, folder: &std::path::Path) -> common::pty::Terminal {
+    let config = folder.join("config.yaml");
+    std::fs::write(&config, "sessions: {max: 100, memory: 400m}\n").unwrap();
+    let panel =
+        common::pty::Terminal::start(120, 36, &["--config", config.to_str().unwrap()], &[("USER", &guest.owner)]);
+    panel.see("Sessions");
+    panel
+}
+
+#[test]
+fn one_lives_in_a_session_through_the_panel_and_finds_it_again_after_a_crash() {
+    let guest = Guest::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = panel(&guest, folder.path());
+    first.keys("4");
+    first.see("SESSION");
+    first.keys(&format!("/{}\r", guest.owner));
+    first.see(&format!("/ {}", guest.owner));
+    first.keys("n");
+    first.see("New session");
+    first.keys(&format!("e2e 10m {IMAGE}\r"));
+    first.wait("the session", |s| s.contains("is ready after"));
+    first.wait("its row, with what it has left", |s| s.contains("9m  e2e") || s.contains("10m  e2e"));
+
+    first.keys("t");
+    first.see("/workspace#");
+    first.keys("vim note.txt\r");
+    first.see("\"note.txt\" [New]");
+    first.keys("iwritten in vim\x1b:wq\r");
+    // vim throws away what was typed before it ended.
+    first.wait("the shell again", |s| s.matches("/workspace#").count() == 2);
+    first.keys("clear; echo \"file: $(cat note.txt)\"\r");
+    first.see("file: written in vim");
+    first.keys("top\r");
+    first.see("load average");
+    first.resize(100, 30);
+    first.wait("top in the new size", |s| s.contains("load average") && s.contains("PID USER"));
+    first.keys("q");
+    first.wait("the shell again", |s| {
+        !s.contains("COMMAND") || s.trim_end().lines().rev().take(8).any(|l| l.contains("/workspace#"))
+    });
+    first.keys("clear; head -c 50000000 /dev/zero | tr '\\0' x | fold -w 99; echo; echo done-$((6*7))\r");
+    // Keys are taken while it pours: this one leaves the terminal, and the panel answers.
+    first.keys("\x1d");
+    first.see("goes in");
+    first.keys("\x1b");
+    first.see("its Docker");
+    first.keys("t");
+    first.see("done-42");
+    first.keys("docker run --rm debian:bookworm-slim echo inner-$((1+1))\r");
+    first.see("inner-2");
+    first.signal(rustix::process::Signal::KILL);
+    first.ended();
+
+    // Whoever comes next finds the session, its Docker, its file; and ends it.
+    let mut second = panel(&guest, folder.path());
+    second.keys("4");
+    second.see("SESSION");
+    second.keys(&format!("/{}\r", guest.owner));
+    second.wait("the session that is still there", |s| s.contains("m  e2e"));
+    second.keys("\r");
+    second.see("› session");
+    second.keys("6");
+    second.see(IMAGE);
+    second.keys("1");
+    second.see("No containers");
+    second.keys("\x1b");
+    second.see("SESSION");
+    second.keys("dy");
+    second.see("its workspace e2e is kept");
+    assert!(guest.mine(&["ps", "--all"]).is_empty());
+    assert_eq!(guest.mine(&["volume", "ls"]).len(), 1);
+    second.keys("q");
+    second.ended();
+    second.is_sane();
 }

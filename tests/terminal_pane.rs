@@ -72,7 +72,7 @@ fn it_lives_on_while_other_things_are_shown() {
     stage.print("alive");
     stage.press(&["ctrl-]", "esc"]);
     assert!(!stage.text().contains("alive"), "the detail pane is back");
-    assert!(stage.text().contains("terminals 1"));
+    assert!(stage.text().contains("1 terminal"));
     stage.press(&["6"]);
     stage.print(" and well");
     // From anywhere, and from its row.
@@ -132,7 +132,7 @@ fn a_program_that_ended_is_told_of_and_starts_again() {
     stage.happens(Happened::Failed(EngineError::new(ErrorKind::Forbidden, "a proxy does not let this pass")));
     assert!(stage.text().contains("a proxy does not let this pass. ⏎ starts it again."));
     stage.press(&["x"]);
-    assert!(!stage.text().contains("terminals 1"), "closed without a question");
+    assert!(!stage.text().contains("1 terminal"), "closed without a question");
 }
 
 #[test]

@@ -446,7 +446,7 @@ fn from_the_list_into_a_terminal_and_back() {
     panel.see("│second");
     panel.keys(OUT);
     panel.keys("2");
-    panel.see("terminals 2");
+    panel.see("2 terminals");
     panel.keys("\x14");
     panel.wait("the list of terminals", |s| s.contains("Terminals ─"));
     panel.keys("\r");
@@ -515,7 +515,7 @@ fn vim_writes_a_file_and_top_is_resized_in_the_panel() {
     panel.keys("x");
     panel.see("End the terminal");
     panel.keys("y");
-    panel.wait("no terminal", |s| !s.contains("terminals 1"));
+    panel.wait("no terminal", |s| !s.contains("1 terminal"));
     let until = Instant::now() + PATIENCE;
     while !processes(&made, &id).is_empty() {
         assert!(Instant::now() < until, "{:?}", processes(&made, &id));

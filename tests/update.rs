@@ -9,11 +9,13 @@ use std::sync::Arc;
 use common::fixture;
 use common::stage::{Stage, settings};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ondeck::config::Config;
+use ondeck::engine::model::Event;
 use ondeck::engine::{EngineError, ErrorKind};
 use ondeck::fleet::Link;
 use ondeck::fleet::snapshot::Access;
+use ondeck::sessions::{Left, Session};
 use ondeck::tasks::{Job, Outcome, StackVerb, TaskEvent, TaskId, Verb};
 use ondeck::ui::app::{Focus, Msg};
 use ondeck::ui::overlay::Overlay;
@@ -337,4 +339,96 @@ fn until_the_cursor_is_moved_the_worst_thing_is_selected() {
     fewer.containers.retain(|_, c| c.name != "blog-post-1");
     stage.send(Msg::Snapshot(Arc::new(fewer)));
     assert_eq!(stage.app.name_of(&stage.app.here().unwrap()), "shop-mailer-1");
+}
+
+/// A panel on the host with sessions.
+fn with_sessions() -> Stage {
+    Stage::with(120, 36, fixture::sessions(), settings())
+}
+
+fn session(stage: &Stage, name: &str) -> Session {
+    let all: Vec<Session> = stage.app.snap.containers.values().filter_map(|c| Session::of(c)).collect();
+    all.into_iter().find(|s| s.id == name).unwrap()
+}
+
+#[test]
+fn a_session_is_started_extended_and_ended_by_keys() {
+    let mut stage = with_sessions();
+    stage.press(&["4", "n", "lab7 20m 1g debian:12", "enter"]);
+    let Some(Job::StartSession { spec, .. }) = stage.jobs.pop() else { panic!("nothing was started") };
+    assert_eq!((spec.workspace.as_deref(), spec.ttl, spec.memory), (Some("lab7"), 1200, 1 << 30));
+    assert_eq!(spec.images, ["debian:12"]);
+    // What cannot be is told where it is typed.
+    stage.press(&["n", "lab7 9h", "enter"]);
+    assert!(stage.jobs.is_empty() && stage.text().contains("may live from 10s to 4h"));
+    stage.press(&["esc", "down", "+"]);
+    let Some(Job::ExtendSession { session, seconds: 900 }) = stage.jobs.pop() else { panic!("nothing was extended") };
+    assert_eq!(session.id, "k3f9");
+    // The end asks, and no is the answer unless one says otherwise.
+    stage.press(&["d", "enter"]);
+    assert!(stage.jobs.is_empty());
+    stage.press(&["d", "y"]);
+    assert!(matches!(&stage.jobs[..], [Job::EndSessions { on }] if on[0].id == "k3f9"));
+    // The workspace that nobody works on is resumed.
+    stage.press(&["G", "n"]);
+    assert!(stage.text().contains("› lab2"));
+}
+
+#[test]
+fn people_are_warned_once_at_five_minutes_and_once_at_one() {
+    let mut stage = with_sessions();
+    let (now, ending) = (fixture::now(), session(&stage, "qv7e"));
+    stage.send(Msg::Left(ending.container.clone(), Ok(Left { seconds: 400, longest: 7200 })));
+    let mut after = |seconds: i64| {
+        stage.app.notice = None;
+        stage.app.update(Msg::Countdown, now + SignedDuration::from_secs(seconds));
+        stage.app.notice.as_ref().map(|n| n.text.clone())
+    };
+    assert_eq!(after(50), None);
+    assert_eq!(after(100).unwrap(), "session qv7e ends in 5:00: 4 shows it, + extends it");
+    assert_eq!(after(101), None);
+    assert_eq!(after(341).unwrap(), "session qv7e ends in 0:59: 4 shows it, + extends it");
+    assert_eq!(after(350), None);
+    // Extended: then the warnings come again.
+    stage.send(Msg::Left(ending.container.clone(), Ok(Left { seconds: 400, longest: 7200 })));
+    stage.app.notice = None;
+    stage.app.update(Msg::Countdown, now + SignedDuration::from_secs(101));
+    assert!(stage.app.notice.is_some());
+}
+
+#[test]
+fn the_end_of_a_session_and_its_want_of_memory_are_told() {
+    let mut stage = with_sessions();
+    let starved = session(&stage, "k3f9");
+    let mut snap = (*stage.app.snap).clone();
+    let mut events = (*snap.events).clone();
+    let oom = events.back().unwrap().clone();
+    events.push_back(Event { time: fixture::now(), id: starved.container.clone(), ..oom });
+    snap.events = Arc::new(events);
+    stage.send(Msg::Snapshot(Arc::new(snap.clone())));
+    assert!(stage.text().contains("session k3f9: its 1.5G of memory were used up"));
+    snap.containers.remove(&starved.container);
+    stage.send(Msg::Snapshot(Arc::new(snap)));
+    assert!(stage.text().contains("session k3f9 has ended; its workspace lab1 is kept"));
+}
+
+#[test]
+fn one_looks_into_a_session_and_comes_back_by_itself_when_it_ends() {
+    let mut stage = with_sessions();
+    let host = stage.app.snap.clone();
+    stage.press(&["4", "down", "enter"]);
+    let mut inner = fixture::snapshot();
+    (inner.host, inner.address) = ("session k3f9".into(), "ondeck-session-k3f9 on unix:///x".into());
+    stage.send(Msg::Snapshot(Arc::new(inner.clone())));
+    assert!(stage.text().lines().next().unwrap().contains("web-01 › session k3f9 12m left"), "{}", stage.text());
+    assert_eq!(stage.app.view, View::Containers);
+    // What it is about can be said from within.
+    stage.press(&["+"]);
+    assert!(matches!(&stage.jobs[..], [Job::ExtendSession { session, .. }] if session.id == "k3f9"));
+    let error = EngineError::new(ErrorKind::NotFound, "ondeck-session-k3f9 has ended");
+    inner.link = Link::Down { since: fixture::now(), error, attempts: 1, retry_at: fixture::now() };
+    stage.send(Msg::Snapshot(Arc::new(inner)));
+    assert!(stage.app.inside.is_none() && stage.app.view == View::Sessions);
+    stage.send(Msg::Snapshot(host));
+    assert!(stage.text().contains("session k3f9 has ended; its workspace lab1 is kept"));
 }

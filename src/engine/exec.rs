@@ -193,14 +193,16 @@ impl Http {
         struct Created {
             id: String,
         }
+        // Engines before API 1.42 take no size here, and get it once the command runs.
+        let size = ask.tty.filter(|_| tty).map(|(columns, rows)| [rows, columns]);
         let body = json!({
-            "AttachStdin": ask.stdin, "AttachStdout": true, "AttachStderr": true, "Tty": tty, "Cmd": ask.command,
+            "ConsoleSize": size, "AttachStdin": ask.stdin, "AttachStdout": true, "AttachStderr": true, "Tty": tty, "Cmd": ask.command,
             "Env": ask.env, "User": ask.user.as_deref().unwrap_or(""), "WorkingDir": ask.dir.as_deref().unwrap_or(""),
         });
         let path = format!("/containers/{}/exec", escape(container));
         let Created { id } = self.ask(Method::POST, &path, Payload::Json(body), SHORT).await?;
         let start = format!("/exec/{}/start", escape(&id));
-        let wire = self.upgrade(&start, json!({ "Detach": false, "Tty": tty })).await?;
+        let wire = self.upgrade(&start, json!({ "Detach": false, "Tty": tty, "ConsoleSize": size })).await?;
         Ok((id, wire))
     }
 }

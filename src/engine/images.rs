@@ -37,7 +37,7 @@ impl Engine {
     pub async fn load_images(&self, tar: BoxStream<'static, std::io::Result<Bytes>>) -> Result<()> {
         let patience = Duration::from_secs(3600);
         let response = self.http.deliver(Method::POST, "/images/load?quiet=1", Payload::Tar(tar), patience).await?;
-        self.told("POST /images/load", Http::pieces(response)).try_for_each(|_| async { Ok(()) }).await
+        told("POST /images/load", Http::pieces(response)).try_for_each(|_| async { Ok(()) }).await
     }
 
     /// Builds an image by the classic builder from a tar archive with a Dockerfile at its top; gives the lines
@@ -52,36 +52,32 @@ impl Engine {
         );
         let context = Payload::Tar(futures::stream::iter([Ok(Bytes::from(context))]).boxed());
         let response = self.http.deliver(Method::POST, &path, context, LONG).await?;
-        Ok(self.told("POST /build", Http::pieces(response)))
+        Ok(told("POST /build", Http::pieces(response)))
     }
+}
 
-    /// The lines of an answer that tells what is done while it is done. Pieces of lines are put together.
-    fn told(
-        &self,
-        what: &'static str,
-        pieces: BoxStream<'static, Result<Bytes>>,
-    ) -> BoxStream<'static, Result<String>> {
-        let mut rest = String::new();
-        lines(pieces)
-            .map(move |line| {
-                let line = line?;
-                let said: Value = serde_json::from_slice(&line).map_err(|e| {
-                    EngineError::new(ErrorKind::Other, format!("the answer to {what} is not understood: {e}"))
-                })?;
-                if let Some(error) = said["error"].as_str() {
-                    return Err(answered(what, 500, error));
-                }
-                rest.push_str(said["stream"].as_str().or_else(|| said["status"].as_str()).unwrap_or_default());
-                if said["status"].is_string() {
-                    rest.push('\n');
-                }
-                let end = rest.rfind('\n').map_or(0, |i| i + 1);
-                let whole: Vec<String> = rest[..end].lines().map(|l| crate::text::clean(l).into_owned()).collect();
-                rest.drain(..end);
-                Ok(whole)
-            })
-            .map_ok(|lines| futures::stream::iter(lines.into_iter().map(Ok)))
-            .try_flatten()
-            .boxed()
-    }
+/// The lines of an answer that tells what is done while it is done. Pieces of lines are put together.
+fn told(what: &'static str, pieces: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<String>> {
+    let mut rest = String::new();
+    lines(pieces)
+        .map(move |line| {
+            let line = line?;
+            let said: Value = serde_json::from_slice(&line).map_err(|e| {
+                EngineError::new(ErrorKind::Other, format!("the answer to {what} is not understood: {e}"))
+            })?;
+            if let Some(error) = said["error"].as_str() {
+                return Err(answered(what, 500, error));
+            }
+            rest.push_str(said["stream"].as_str().or_else(|| said["status"].as_str()).unwrap_or_default());
+            if said["status"].is_string() {
+                rest.push('\n');
+            }
+            let end = rest.rfind('\n').map_or(0, |i| i + 1);
+            let whole: Vec<String> = rest[..end].lines().map(|l| crate::text::clean(l).into_owned()).collect();
+            rest.drain(..end);
+            Ok(whole)
+        })
+        .map_ok(|lines| futures::stream::iter(lines.into_iter().map(Ok)))
+        .try_flatten()
+        .boxed()
 }

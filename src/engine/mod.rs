@@ -36,7 +36,7 @@ pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
 pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};
 pub use images::BuildAsk;
-pub use relay::Relay;
+pub use relay::{ForChild, Relay};
 pub use streams::LogAsk;
 
 /// What every call answers with.

@@ -33,12 +33,20 @@ impl Drop for Relay {
     }
 }
 
+/// What a child process needs to talk to an engine; has to live as long as the child.
+#[derive(Debug)]
+pub struct ForChild {
+    /// Its environment.
+    pub env: Vec<(String, String)>,
+    #[allow(dead_code)] // Held open.
+    door: Option<Relay>,
+}
+
 impl Engine {
-    /// Environment for a child process, so that it talks to the same engine; for one within a container together
-    /// with a door to it, which has to live as long as the child.
-    pub fn for_child(&self) -> Result<(Vec<(String, String)>, Option<Relay>)> {
+    /// What makes a child process talk to the same engine, also to one within a container.
+    pub fn for_child(&self) -> Result<ForChild> {
         if !matches!(self.endpoint.address, Address::Inside { .. }) {
-            return Ok((self.endpoint.docker_env(), None));
+            return Ok(ForChild { env: self.endpoint.docker_env(), door: None });
         }
         let relay = self.socket().map_err(|e| {
             EngineError::new(ErrorKind::Other, format!("no socket can be made for {}: {e}", self.endpoint.name))
@@ -49,7 +57,7 @@ impl Engine {
                 value.clone_from(&relay.address);
             }
         }
-        Ok((env, Some(relay)))
+        Ok(ForChild { env, door: Some(relay) })
     }
 
     /// A socket here that leads to this engine.

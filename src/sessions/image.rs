@@ -27,8 +27,13 @@ pub(super) fn tag(config: &Sessions) -> String {
         hash.update(content);
     }
     hash.update(&config.base);
-    let hex: String = hash.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect();
-    format!("ondeck/session:{hex}")
+    format!("ondeck/session:{}", short(hash))
+}
+
+/// The first twelve hex digits of a hash.
+pub(super) fn short(hash: Sha256) -> String {
+    let start = hash.finalize().iter().take(6).fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("{start:012x}")
 }
 
 /// Builds the session image, unless it is there; answers with its name.

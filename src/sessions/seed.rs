@@ -25,6 +25,8 @@ use super::{PROGRAM, Session, image, inside, labels};
 
 const SEED: &str = "dev.ondeck.seed";
 const IMAGES: &str = "dev.ondeck.seed.images";
+/// The session image that a seed was made by; another one's data may be of another form.
+const MADE_BY: &str = "dev.ondeck.seed.made-by";
 /// How long a seed may take to be made; whoever makes it may be gone.
 const PATIENCE: u64 = 1800;
 
@@ -45,7 +47,7 @@ pub(super) async fn ensure(
         let id = image::identifier(engine, name).await.map_err(|e| missing(name, e))?;
         hash.update(format!("{name} {id}\n"));
     }
-    let hex: String = hash.finalize().iter().take(6).map(|b| format!("{b:02x}")).collect();
+    let hex = image::short(hash);
     let name = format!("ondeck-seed-{hex}");
     let mut told = false;
     loop {
@@ -74,7 +76,7 @@ pub(super) async fn ensure(
     tell(Progress::Step(format!("preparing {} for sessions (once)", images.join(", "))));
     engine.create_volume(&name, &labels([(SEED, hex.clone()), (IMAGES, images.join(" "))])).await?;
     let mut body = container(config, session_image, Rights::of(config));
-    body["Labels"] = serde_json::json!({ SEED: hex, IMAGES: images.join(" ") });
+    body["Labels"] = serde_json::json!({ SEED: hex, IMAGES: images.join(" "), MADE_BY: session_image });
     body["Env"] = serde_json::json!([format!("ONDECK_TTL={PATIENCE}"), format!("ONDECK_LONGEST={PATIENCE}")]);
     body["HostConfig"]["Mounts"] =
         serde_json::json!([{ "Type": "volume", "Source": name, "Target": "/var/lib/docker" }]);
@@ -97,7 +99,27 @@ pub(super) async fn ensure(
         return Err(EngineError::new(ErrorKind::Other, format!("{name} could not be finished (it ended with {code})")));
     }
     cleanup.keep();
+    outdated(engine, session_image).await?;
     Ok(Some(name))
+}
+
+/// Removes the seeds that another session image made, unless a session still uses them.
+async fn outdated(engine: &Engine, session_image: &str) -> Result<()> {
+    for container in engine.containers().await? {
+        let labels = &container.labels;
+        if !labels.contains_key(SEED) || labels.get(MADE_BY).is_some_and(|made_by| made_by == session_image) {
+            continue;
+        }
+        for result in
+            [engine.remove(&container.id, false, false).await, engine.remove_volume(&container.name, false).await]
+        {
+            match result {
+                Err(e) if !matches!(e.kind, ErrorKind::NotFound | ErrorKind::Conflict) => return Err(e),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn missing(name: &str, error: EngineError) -> EngineError {

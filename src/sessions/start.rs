@@ -105,9 +105,9 @@ pub async fn start(
         () = cancel => Ok(None),
     };
     if matches!(result, Ok(Some(_))) {
-        made.keep()
+        made.keep();
     } else {
-        made.take_back().await
+        made.take_back().await;
     }
     result
 }

@@ -224,13 +224,11 @@ async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
         Job::Custom { command, .. } => {
             let mut child = Command::new("sh");
             child.arg("-c").arg(&command);
-            let _door = match engine.for_child() {
-                Ok((env, door)) => {
-                    child.envs(env);
-                    door
-                }
+            let to_engine = match engine.for_child() {
+                Ok(to_engine) => to_engine,
                 Err(e) => return Outcome::Failed(e),
             };
+            child.envs(to_engine.env.clone());
             match run_child(child, teller).await {
                 Ok(()) => Outcome::Done(format!("done in {}", seconds(began))),
                 Err(e) => Outcome::Failed(e),

@@ -48,7 +48,7 @@ pub(super) async fn end(engine: &Engine, on: &[Session], teller: &Teller) -> Out
         teller.progress(n, on.len(), &session.id);
         match sessions::end(engine, session).await {
             Ok(()) => {
-                teller.line(format!("session {} has ended; its workspace {} is kept", session.id, session.workspace))
+                teller.line(format!("session {} has ended; its workspace {} is kept", session.id, session.workspace));
             }
             Err(e) => {
                 teller.line(format!("session {}: {e}", session.id));

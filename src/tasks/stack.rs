@@ -63,8 +63,8 @@ async fn with_compose(engine: &Engine, verb: StackVerb, stack: &Stack, teller: &
     if verb == StackVerb::Up {
         child.arg("--detach");
     }
-    let (env, _door) = engine.for_child()?;
-    child.envs(env);
+    let to_engine = engine.for_child()?;
+    child.envs(to_engine.env.clone());
     run_child(child, teller).await
 }
 

@@ -502,7 +502,8 @@ impl App {
 
     fn snapshot(&mut self, snap: Arc<Snapshot>) {
         let first = matches!(self.snap.link, Link::Connecting) && !matches!(snap.link, Link::Connecting);
-        let was_down = matches!(self.snap.link, Link::Down { .. });
+        let same = self.snap.address == snap.address;
+        let was_down = same && matches!(self.snap.link, Link::Down { .. });
         if self.snap.host != snap.host || self.snap.address != snap.address {
             // Another host: nothing of the old one may stay selected or marked.
             for list in &mut self.lists {

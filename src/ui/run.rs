@@ -370,20 +370,16 @@ impl Panel {
                 screen.clear()?;
             }
             Effect::Terminal(line) => {
-                let _door;
-                let env = match engine.for_child() {
-                    Ok((env, door)) => {
-                        // It closes when the command is done.
-                        _door = door;
-                        env
-                    }
+                let to_engine = match engine.for_child() {
+                    Ok(to_engine) => to_engine,
                     Err(error) => {
                         self.ask(async move { Msg::HostFailed(error) });
                         return Ok(());
                     }
                 };
-                let status =
-                    terminal.lend(|| std::process::Command::new("sh").arg("-c").arg(&line).envs(env).status())?;
+                let status = terminal.lend(|| {
+                    std::process::Command::new("sh").arg("-c").arg(&line).envs(to_engine.env.clone()).status()
+                })?;
                 screen.clear()?;
                 let (tone, text) = match status {
                     Ok(status) if status.success() => (Tone::Muted, format!("{line}: done")),

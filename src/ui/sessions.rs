@@ -120,7 +120,7 @@ impl App {
         let starts = self.tasks.iter().any(|t| t.title.starts_with("start a session"));
         let new = here
             .iter()
-            .find(|s| !all(before).iter().any(|b| b.id == s.id))
+            .find(|s| s.owner == self.settings.owner && !all(before).iter().any(|b| b.id == s.id))
             .filter(|_| starts && self.view == View::Sessions);
         let to =
             self.come_to.take_if(|_| !here.is_empty()).or_else(|| new.map(|s| Target::Session(s.container.clone())));

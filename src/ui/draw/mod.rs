@@ -225,8 +225,8 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     }
     let terminals = app.terminals.open().len();
     if terminals > 0 {
-        let spans = vec![Span::styled(" terminals ", theme.muted), Span::styled(format!("{terminals} "), theme.accent)];
-        right.push((4, spans));
+        let words = format!(" {} ", crate::text::count(terminals, "terminal"));
+        right.push((4, vec![Span::styled(words, theme.accent)]));
     }
     let sum = |spans: &[Span<'_>]| spans.iter().map(|s| width(&s.content)).sum::<usize>();
     let all = |groups: &[(u8, Vec<Span<'_>>)]| groups.iter().map(|(_, spans)| sum(spans)).sum::<usize>();

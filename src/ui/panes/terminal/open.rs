@@ -5,6 +5,7 @@ use ratatui::style::Color;
 use tui_input::Input;
 
 use crate::engine::model::Container;
+use crate::sessions::Session;
 use crate::terminal::{Opening, Screen, Size};
 use crate::ui::action::{Action, Scope};
 use crate::ui::app::{App, Effect, Focus};
@@ -58,7 +59,9 @@ impl App {
     fn opening(&self, container: &Container) -> Opening {
         let mut env = vec!["TERM=xterm-256color".to_owned()];
         env.extend(self.settings.true_color.then(|| "COLORTERM=truecolor".to_owned()));
-        Opening { container: container.id.clone(), name: container.name.clone(), env, ..Opening::default() }
+        let session = Session::of(container).map(|s| format!("session {}", s.id));
+        let name = session.unwrap_or_else(|| container.name.clone());
+        Opening { container: container.id.clone(), name, env, ..Opening::default() }
     }
 
     /// The container a terminal is wanted in; says why there is none.
