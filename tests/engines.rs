@@ -4,10 +4,11 @@
 mod common;
 
 use common::docker::host;
-use common::live::{Made, endpoint_at, seen, watch};
-use ondeck::engine::LogAsk;
+use common::live::{Made, PATIENCE, endpoint_at, seen, watch};
 use ondeck::engine::model::{Container, State};
+use ondeck::engine::{Engine, LogAsk};
 use ondeck::fleet::Link;
+use ondeck::terminal::{Happened, Opening, Screen, Session, Size};
 
 /// What a listing and an inspection both say.
 fn common_part(c: &Container) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -16,6 +17,42 @@ fn common_part(c: &Container) -> impl PartialEq + std::fmt::Debug + use<> {
         (c.id.clone(), c.name.clone(), c.image.clone(), c.image_id.clone(), c.state, c.health, c.exit_code),
         (c.ports.clone(), c.labels.clone(), c.mounts.clone(), networks, c.created),
     )
+}
+
+/// What happens to a terminal, up to its end; `typed` is typed once it runs.
+async fn terminal(address: &str, opening: Opening, typed: &str) -> (Vec<Happened>, String) {
+    let engine = Engine::connect(&endpoint_at(address)).unwrap();
+    let screen = Screen::new(Size::new(80, 24), 100);
+    let (tell, mut news) = tokio::sync::mpsc::unbounded_channel();
+    let tell = move |what| {
+        let _ = tell.send(what);
+    };
+    let session = Session::open(engine, opening, screen.clone(), tell);
+    assert!(session.input(typed.as_bytes().to_vec()));
+    let mut seen = Vec::new();
+    while let Some(what) = tokio::time::timeout(PATIENCE, news.recv()).await.unwrap() {
+        match what {
+            Happened::Changed => screen.seen(),
+            Happened::Started(_) => seen.push(what),
+            _ => {
+                seen.push(what);
+                break;
+            }
+        }
+    }
+    session.end().await;
+    let text = screen.lock().text();
+    (seen, text)
+}
+
+async fn a_terminal_works(address: &str, container: &str) {
+    let opening = Opening { container: container.into(), ..Opening::default() };
+    let (seen, text) = terminal(address, opening.clone(), "echo $((6*7)); stty size; exit 9\n").await;
+    assert!(matches!(&seen[..], [Happened::Started(_), Happened::Ended(Some(9))]), "{seen:?}\n{text}");
+    assert!(text.contains("\n42\n24 80"), "{text}");
+    let wrong = Opening { user: Some("nobody-knows".into()), ..opening };
+    let (seen, text) = terminal(address, wrong, "").await;
+    assert!(matches!(&seen[..], [Happened::Failed(e)] if e.message.contains("nobody-knows")), "{seen:?}\n{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,6 +77,7 @@ async fn podman_is_read_as_docker_is() {
     let listed = engine.containers().await.unwrap().into_iter().find(|c| c.id == container.id).unwrap();
     let inspected = engine.inspect(&container.id).await.unwrap().container;
     assert_eq!(common_part(&listed), common_part(&inspected));
+    a_terminal_works(&address, &container.id).await;
     let logs = engine.logs(&container.id, &LogAsk { tail: Some(1), ..LogAsk::default() }).await.unwrap();
     let pieces: Vec<_> = futures::StreamExt::collect(logs).await;
     assert!(pieces.iter().all(Result::is_ok) && !pieces.is_empty());
@@ -73,6 +111,18 @@ async fn a_newer_engine_is_read_as_the_older_one_is() {
     let listed = watched.engine().containers().await.unwrap().into_iter().find(|c| *c.id == *id).unwrap();
     assert_eq!(common_part(&listed), common_part(&container));
     assert!(watched.engine().disk_use().await.unwrap().layers > 0);
+    a_terminal_works(&address, &id).await;
+    let both = host("programs.sh", &["up"]);
+    let bare = both.split_once(' ').unwrap().1;
+    let give = format!("docker save {bare} | docker --host {address} load");
+    assert!(std::process::Command::new("sh").arg("-c").arg(give).output().unwrap().status.success());
+    let (name, label) = (made.name("bare"), made.label());
+    let bare = made.docker(&["run", "-d", "--name", &name, "--label", &label, "--network", "none", bare]);
+    let opening = |helper| Opening { container: bare.as_str().into(), helper, ..Opening::default() };
+    assert_eq!(terminal(&address, opening(None), "").await.0, [Happened::NoShell]);
+    let beside = terminal(&address, opening(Some(None)), "cat /proc/1/comm; exit\n").await;
+    assert!(matches!(&beside.0[..], [Happened::Started(_), Happened::Ended(Some(0))]), "{beside:?}");
+    assert!(beside.1.contains("\nwait"), "{}", beside.1);
     watched.engine().restart(&id, Some(1)).await.unwrap();
     drop(made);
     seen(&watched, "it is gone", |s| (!s.containers.contains_key(&*id)).then_some(())).await;

@@ -87,8 +87,11 @@ const TERMINALS: &[Scene] = &[
     ("terminal-close", &["3", "j", "t", "ctrl-]", "x"], OUTPUT, &[], None),
 ];
 
-fn scene(width: u16, height: u16, (_, keys, output, then, what): &Scene) -> Stage {
-    let mut stage = Stage::new(width, height);
+fn scene(width: u16, height: u16, scene: &Scene) -> Stage {
+    played(Stage::new(width, height), scene)
+}
+
+fn played(mut stage: Stage, (_, keys, output, then, what): &Scene) -> Stage {
     stage.press(keys);
     if !stage.screens.is_empty() {
         stage.print(output);
@@ -130,6 +133,23 @@ fn a_terminal_without_utf_8_or_colours_gets_neither() {
         for cell in &stage.buffer().content {
             assert!(cell.symbol().is_ascii(), "{name}: {:?}", cell.symbol());
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{name}: {:?}", cell.symbol());
+        }
+    }
+}
+
+#[test]
+fn terminals_too_are_drawn_without_utf_8_and_colours() {
+    for scene in TERMINALS {
+        let mut plain = common::stage::settings();
+        plain.symbols = ondeck::config::Symbols::ASCII;
+        plain.theme = ondeck::config::Theme::plain();
+        (plain.depth, plain.true_color) = (ondeck::config::Depth::None, false);
+        let mut stage = Stage::with(120, 36, common::fixture::snapshot(), plain);
+        stage.lines.retain(|(_, _, text)| !text.contains('\x1b'));
+        let mut stage = played(stage, scene);
+        for cell in &stage.buffer().content {
+            assert!(cell.symbol().is_ascii(), "{}: {:?}", scene.0, cell.symbol());
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{}: {:?}", scene.0, cell.symbol());
         }
     }
 }

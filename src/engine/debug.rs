@@ -31,14 +31,21 @@ impl Engine {
             Some(image) => image.to_owned(),
             None => self.helper_image().await?,
         };
+        // The way to the target's files leads through /proc/1/root, which asks for this. An engine that is itself
+        // in a container may not have it to give.
+        match self.helper_of(target, &image, &["SYS_PTRACE"]).await {
+            Err(error) if error.kind == ErrorKind::Other => self.helper_of(target, &image, &[]).await,
+            other => other,
+        }
+    }
+
+    async fn helper_of(&self, target: &str, image: &str, capabilities: &[&str]) -> Result<Helper> {
         let body = json!({
             "Image": image, "Entrypoint": ["sh", "-c", WAIT], "Cmd": [], "User": "0",
             "Labels": { DEBUG_LABEL: target },
             "HostConfig": {
                 "PidMode": format!("container:{target}"), "NetworkMode": format!("container:{target}"),
-                "AutoRemove": true,
-                // The way to the target's files leads through /proc/1/root, which asks for this.
-                "CapAdd": ["SYS_PTRACE"],
+                "AutoRemove": true, "CapAdd": capabilities,
             },
         });
         let now = jiff::Timestamp::now().as_nanosecond().unsigned_abs();
@@ -49,7 +56,7 @@ impl Engine {
             let _ = self.remove(&id, true, true).await;
             return Err(error);
         }
-        Ok(Helper { id, image })
+        Ok(Helper { id, image: image.to_owned() })
     }
 
     async fn helper_image(&self) -> Result<String> {

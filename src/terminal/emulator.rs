@@ -428,6 +428,11 @@ fn symbol(cell: &Cell, wide: bool, out: &mut String) {
     // A tab is kept as such, for copying.
     let c = if cell.c == '\t' { ' ' } else { cell.c };
     out.push(if crate::text::is_unsafe(c) { '·' } else { c });
+    // One character is three cells wide; nothing has room for it.
+    if crate::text::width(out) > 1 + usize::from(wide) {
+        out.clear();
+        out.push_str(if wide { "· " } else { "·" });
+    }
     if let Some(marks) = cell.zerowidth() {
         out.extend(marks);
         // A variation selector can make a character wider than the program was told it is.

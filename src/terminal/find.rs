@@ -3,6 +3,7 @@
 use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::index::{Boundary, Column, Direction, Line, Point, Side};
 use alacritty_terminal::selection::{Selection, SelectionType};
+use alacritty_terminal::term::cell::{Flags, LineLength};
 use alacritty_terminal::term::search::{Match, RegexIter, RegexSearch};
 use alacritty_terminal::vi_mode::ViMotion;
 
@@ -190,6 +191,35 @@ impl Emulator {
 
     /// What is selected; lines that were only wrapped are one.
     pub fn selected(&self) -> Option<String> {
-        self.term.selection_to_string().map(|t| t.trim_end_matches('\n').to_owned()).filter(|t| !t.is_empty())
+        let range = self.term.selection.as_ref()?.to_range(&self.term)?;
+        let grid = self.term.grid();
+        let (top, bottom) = (self.term.topmost_line(), self.term.bottommost_line());
+        let mut text = String::new();
+        for line in (range.start.line.max(top).0..=range.end.line.min(bottom).0).map(Line) {
+            let row = &grid[line];
+            let first = if line == range.start.line { range.start.column.0 } else { 0 };
+            let last = if line == range.end.line { range.end.column.0 } else { self.term.last_column().0 };
+            let end = row.line_length().0.min(last + 1);
+            let mut column = first;
+            while column < end {
+                let cell = &row[Column(column)];
+                column += 1;
+                if cell.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER) {
+                    continue;
+                }
+                text.push(cell.c);
+                text.extend(cell.zerowidth().into_iter().flatten());
+                // A tab stands in its first cell; the blanks up to its stop are not text.
+                while cell.c == '\t' && column < end && !column.is_multiple_of(8) && row[Column(column)].c == ' ' {
+                    column += 1;
+                }
+            }
+            if line < range.end.line && !row[self.term.last_column()].flags.contains(Flags::WRAPLINE) {
+                text.truncate(text.trim_end_matches(' ').len());
+                text.push('\n');
+            }
+        }
+        let text = text.trim_end_matches(['\n', ' ']);
+        (!text.is_empty()).then(|| text.to_owned())
     }
 }

@@ -26,6 +26,8 @@ const SLICE: Duration = Duration::from_millis(2);
 const INPUT: usize = 4 << 20;
 /// How long a shell that printed something may be silent before it is asked after.
 const QUIET: Duration = Duration::from_millis(200);
+/// The least time between two texts for the clipboard.
+const COPIES: Duration = Duration::from_millis(200);
 /// How long a shell may take to tell of itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -141,7 +143,9 @@ impl Session {
         let input = Input { send, waiting: Arc::default() };
         let (size, sizes) = watch::channel(screen.lock().size());
         let (end, ends) = oneshot::channel();
-        let program = Program { engine: engine.clone(), opening, screen, tell: Arc::new(tell), input: input.clone() };
+        let copied = Arc::new(AtomicBool::new(true));
+        let program =
+            Program { copied, engine: engine.clone(), opening, screen, tell: Arc::new(tell), input: input.clone() };
         let task = tokio::spawn(program.run(waits, sizes, ends));
         Self { engine, input, size, end: Some(end), task: Some(task) }
     }
@@ -196,6 +200,8 @@ impl From<EngineError> for Trouble {
 }
 
 struct Program {
+    /// Whether it may put something on the clipboard now.
+    copied: Arc<AtomicBool>,
     engine: Engine,
     opening: Opening,
     screen: Screen,
@@ -398,7 +404,15 @@ impl Program {
             (emulator.take_answers(), emulator.take_copied(), emulator.held_until().is_some())
         };
         self.input.send(answers);
-        if let Some(text) = copied {
+        if let Some(text) = copied
+            && self.copied.swap(false, Ordering::Relaxed)
+        {
+            // One that copies all the time is heard now and then.
+            let copied = self.copied.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(COPIES).await;
+                copied.store(true, Ordering::Relaxed);
+            });
             (self.tell)(Happened::Copied(text));
         }
         if !held {

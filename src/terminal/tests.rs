@@ -183,6 +183,11 @@ fn selections_by_mouse_and_keys_give_the_text_of_whole_lines() {
     e.select(0, 3, Grain::Lines);
     assert_eq!(e.selected().as_deref(), Some("漢字 end"));
     assert!(e.deselect() && !e.deselect());
+    e.feed("\x1b[2J\x1b[Ha\tb\r\nc".as_bytes());
+    e.select(0, 0, Grain::Cells);
+    e.select_to(5, 1);
+    assert_eq!(e.selected().as_deref(), Some("a\tb\nc"));
+    e.feed("\x1b[2J\x1b[Ha wrapped line of words\r\n漢字 end".as_bytes());
     e.select_by_keys(Grain::Cells);
     e.move_selection(Motion::Left);
     e.move_selection(Motion::Left);

@@ -13,6 +13,7 @@ const LAZYDOCKER: Rows = &[
     (Scope::Container, "stop-start", &["s", "S"]),
     (Scope::Container, "logs", &["l", "m"]),
     (Scope::Stack, "logs", &["l", "m"]),
+    (Scope::Container, "terminal", &["t", "E"]),
     (Scope::Stack, "up", &["u", "U"]),
     (Scope::Stack, "restart", &["r", "R"]),
     (Scope::List, "toggle-stopped", &["e"]),

@@ -15,6 +15,7 @@ use crate::engine::EngineError;
 use crate::terminal::{Grain, Happened, Motion, Opening, Screen, Shape, Size, key, paste};
 use crate::ui::action::{Action, Scope};
 use crate::ui::app::{App, Effect, Focus};
+use crate::ui::layout;
 use crate::ui::view::Tone;
 
 pub(in crate::ui) use open::life_words;
@@ -67,6 +68,8 @@ pub struct OpenTerminal {
     pub screen: Screen,
     /// The size it was given last.
     size: Size,
+    /// Whether its bell rang while something else was shown.
+    rang: bool,
 }
 
 impl OpenTerminal {
@@ -336,10 +339,11 @@ impl App {
         (pane.current, pane.shown) = (place.min(pane.open.len().saturating_sub(1)), true);
         (pane.missed, pane.left) = (false, false);
         pane.query.clear();
-        self.focus = Focus::Detail;
-        if let Some(terminal) = self.terminals.shown() {
+        if let Some(terminal) = pane.open.get_mut(pane.current) {
+            terminal.rang = false;
             terminal.screen.seen();
         }
+        self.focus = Focus::Detail;
     }
 
     /// Searches as one types.
@@ -394,7 +398,14 @@ impl App {
         let shown = self.terminals.shown().is_some_and(|t| t.id == id);
         let terminal = &mut self.terminals.open[place];
         match what {
-            Happened::Changed => terminal.screen.seen(),
+            Happened::Changed => {
+                terminal.screen.seen();
+                if terminal.screen.lock().take_bell() && !shown && !terminal.rang {
+                    terminal.rang = true;
+                    let text = format!("the bell of the terminal in {}", terminal.opening.name);
+                    self.tell(Tone::Warn, text);
+                }
+            }
             Happened::Started(program) => (terminal.program, terminal.life) = (program, Life::Running),
             Happened::Ended(code) => {
                 terminal.life = Life::Ended(code);
@@ -422,7 +433,8 @@ impl App {
     /// After the screen's parts changed: the program is told the size of its pane.
     pub(in crate::ui) fn fit_terminal(&mut self) {
         let inside = self.areas().inside;
-        if self.terminals.shown().is_none() || inside.width == 0 || inside.height == 0 || !self.shows_pane() {
+        let nowhere = inside.width == 0 || inside.height == 0 || !self.shows_pane() || layout::too_small(self);
+        if self.terminals.shown().is_none() || nowhere {
             return;
         }
         let size = Size::new(inside.width, inside.height);

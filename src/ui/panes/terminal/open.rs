@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Color;
 use tui_input::Input;
 
-use crate::engine::model::{Container, Id};
+use crate::engine::model::Container;
 use crate::sessions::Session;
 use crate::terminal::{Opening, Screen, Size};
 use crate::ui::action::{Action, Scope};
@@ -116,6 +116,7 @@ impl App {
             life: Life::Starting,
             screen: screen.clone(),
             size,
+            rang: false,
         });
         let place = pane.open.len() - 1;
         self.show_terminal(place);
@@ -223,11 +224,6 @@ impl App {
     pub(in crate::ui) fn live_terminals(&self) -> Vec<String> {
         let alive = self.terminals.open.iter().filter(|t| t.alive());
         alive.map(|t| format!("{} in {} is ended", t.program, t.opening.name)).collect()
-    }
-
-    /// Whether a container has a terminal.
-    pub fn has_terminal(&self, id: &Id) -> bool {
-        self.terminals.open.iter().any(|t| t.alive() && t.opening.container == *id)
     }
 
     /// What a terminal that is over has to say: what happened, and what to do next.
