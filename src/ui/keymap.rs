@@ -27,6 +27,7 @@ const K9S: Rows = &[
     (Scope::Image, "remove", &["ctrl-d"]),
     (Scope::Network, "remove", &["ctrl-d"]),
     (Scope::Volume, "remove", &["ctrl-d"]),
+    (Scope::Session, "end-session", &["ctrl-d"]),
     (Scope::Anywhere, "page-down", &["pagedown", "ctrl-f"]),
     (Scope::Anywhere, "page-up", &["pageup", "ctrl-b"]),
 ];
@@ -115,5 +116,6 @@ mod tests {
         let map = Keymap::new(Preset::K9s, &[], &[]);
         let d: Chord = "d".parse().unwrap();
         assert_eq!(map.lookup(&[Scope::Container, Scope::List, Scope::Anywhere], d), Some(&Action::Inspect));
+        assert_eq!(map.lookup(&[Scope::Session, Scope::List, Scope::Anywhere], d), Some(&Action::Inspect));
     }
 }
