@@ -194,6 +194,12 @@ impl App {
         self.start_ticking();
     }
 
+    /// Seconds that the session of a container has left, if it is one.
+    pub fn left_of(&self, container: &str) -> Option<i64> {
+        let session = self.timed().into_iter().find(|s| *s.container == *container)?;
+        self.times.left(&session, self.now)
+    }
+
     fn timed(&self) -> Vec<Session> {
         self.inside.as_ref().map_or_else(|| all(&self.snap), |i| vec![i.session.clone()])
     }
@@ -238,6 +244,8 @@ impl App {
             Some(Target::Volume(volume)) => self.workspace(&volume).unwrap_or_default().to_owned(),
             _ => String::new(),
         };
+        // What is typed after it says what the session shall have.
+        let name = if name.is_empty() { name } else { name + " " };
         let config = &self.settings.config.sessions;
         let advice =
             format!("name {} {} egress IMAGE…, each only if wanted", duration(config.ttl.0.as_secs()), config.memory);

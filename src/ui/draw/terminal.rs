@@ -11,6 +11,7 @@ use crate::text::{fit, width};
 use crate::ui::action::{Action, Scope};
 use crate::ui::app::{App, Focus};
 use crate::ui::panes::terminal::{Life, OpenTerminal, life_words};
+use crate::ui::sessions::{countdown, urgency};
 use crate::ui::view::Tone;
 
 use super::{cut, pane, style};
@@ -105,6 +106,9 @@ fn notes<'a>(app: &App, terminal: &OpenTerminal) -> Vec<(Vec<Span<'a>>, Alignmen
         Span::styled(chord.map_or(String::new(), |c| format!(" {}", c.label(ascii))), theme.key)
     };
     let mut right = Vec::new();
+    if let Some(seconds) = app.left_of(&terminal.opening.container) {
+        right.push(Span::styled(format!(" {} left ", countdown(seconds)), style(theme, urgency(seconds))));
+    }
     if terminal.host != app.snap.host {
         right.push(Span::styled(format!(" {} ", crate::text::clean(&terminal.host)), theme.warning));
     }
