@@ -558,3 +558,40 @@ fn one_lives_in_a_session_through_the_panel_and_finds_it_again_after_a_crash() {
     second.ended();
     second.is_sane();
 }
+
+/// With its engine a session ends, as containers do; what is left of it is swept, and the work is found again.
+#[tokio::test]
+async fn after_the_engine_restarted_work_is_found_again_and_nothing_else_is_left() {
+    let guest = Guest::new();
+    // So that the image is there; the engine that restarts has no network to build it.
+    let session = guest.start(&Spec { images: vec![], ..guest.spec() }).await;
+    let own = common::docker::OwnEngine::start();
+    let image = sessions::image_name(&guest.config);
+    let copy = format!("docker save {image} | docker --host {} load", own.address);
+    assert!(Command::new("sh").args(["-c", &copy]).stdout(Stdio::null()).status().unwrap().success());
+    sessions::end(&guest.engine, &session).await.unwrap();
+
+    let engine = Engine::connect(&common::live::endpoint_at(&own.address)).unwrap();
+    let spec = Spec { images: vec![], ..guest.spec() };
+    let start = async || {
+        sessions::start(&engine, &guest.config, &spec, &|_| {}, std::future::pending()).await.unwrap().unwrap()
+    };
+    let read = async |session: &Session| {
+        let ran = engine.exec_run(&session.container, &ExecAsk::of(["cat", "/workspace/work"])).await.unwrap();
+        String::from_utf8(ran.out).unwrap()
+    };
+    let session = start().await;
+    let write = ["sh", "-c", "echo precious > /workspace/work"];
+    assert_eq!(engine.exec_run(&session.container, &ExecAsk::of(write)).await.unwrap().code, Some(0));
+    own.stop();
+    own.start_again();
+    // The connections from before are dead, which nobody notices.
+    assert!(sessions::list(&engine).await.unwrap().is_empty());
+    sessions::sweep(&engine).await.unwrap();
+    assert_eq!(own.docker(&["ps", "--all", "--quiet"]), "");
+    assert_eq!(own.docker(&["volume", "ls", "--quiet"]).lines().count(), 1);
+    let next = start().await;
+    assert_eq!(read(&next).await, "precious\n");
+    sessions::end(&engine, &next).await.unwrap();
+    assert_eq!(own.docker(&["volume", "ls", "--quiet"]).lines().count(), 1);
+}

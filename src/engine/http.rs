@@ -39,6 +39,29 @@ pub(super) enum Payload {
     Tar(BoxStream<'static, std::io::Result<Bytes>>),
 }
 
+impl Payload {
+    /// The same once more, where it can be had.
+    fn again(&self) -> Option<Self> {
+        match self {
+            Self::Nothing => Some(Self::Nothing),
+            Self::Json(value) => Some(Self::Json(value.clone())),
+            Self::Tar(_) => None,
+        }
+    }
+}
+
+/// Whether a request could not even be written.
+fn is_stale(error: &hyper_util::client::legacy::Error) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// Requests over one pool of connections.
 #[derive(Clone)]
 pub(super) struct Http {
@@ -94,7 +117,7 @@ impl Http {
     ) -> Result<Response<Incoming>> {
         let what = format!("{method} {path}");
         let request = self.request(method, path).body(()).map_err(|e| malformed(&what, &e))?;
-        self.answer(&what, fill(request, payload), patience).await
+        self.answer(&what, request, payload, patience).await
     }
 
     /// Sends a request after which the connection carries plain bytes both ways.
@@ -106,7 +129,7 @@ impl Http {
             .header(header::UPGRADE, "tcp")
             .body(())
             .map_err(|e| malformed(&what, &e))?;
-        let response = self.answer(&what, fill(request, Payload::Json(body)), SHORT).await?;
+        let response = self.answer(&what, request, Payload::Json(body), SHORT).await?;
         if response.status().as_u16() != 101 {
             return Err(EngineError::new(ErrorKind::Forbidden, format!("{what} was answered without a connection"))
                 .with_hint("a proxy before the engine does not pass terminals and commands through"));
@@ -119,8 +142,22 @@ impl Http {
         Request::builder().method(method).uri(format!("{}{path}", self.base))
     }
 
-    async fn answer(&self, what: &str, request: Request<Body>, patience: Duration) -> Result<Response<Incoming>> {
-        let response = match tokio::time::timeout(patience, self.raw.request(request)).await {
+    async fn answer(
+        &self,
+        what: &str,
+        request: Request<()>,
+        payload: Payload,
+        patience: Duration,
+    ) -> Result<Response<Incoming>> {
+        let again = payload.again().map(|payload| fill(request.clone(), payload));
+        let mut sent = tokio::time::timeout(patience, self.raw.request(fill(request, payload))).await;
+        // A connection kept from before the engine restarted: nothing of the request has arrived anywhere.
+        if let (Ok(Err(error)), Some(request)) = (&sent, again)
+            && is_stale(error)
+        {
+            sent = tokio::time::timeout(patience, self.raw.request(request)).await;
+        }
+        let response = match sent {
             Err(_) => return Err(self.timeout(what, patience)),
             Ok(Err(error)) => return Err(broken(&self.endpoint.address, &error)),
             Ok(Ok(response)) => response,

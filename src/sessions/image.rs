@@ -19,7 +19,7 @@ const CONTEXT: [(&str, u32, &[u8]); 4] = [
 ];
 
 /// The image's name: another context or base makes another tag, so that an old one is never run.
-pub(super) fn tag(config: &Sessions) -> String {
+pub fn tag(config: &Sessions) -> String {
     let mut hash = Sha256::new();
     for (name, _, content) in CONTEXT {
         hash.update(name);

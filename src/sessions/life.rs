@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::engine::model::State;
 use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, Result};
 
-use super::{LABEL, PROGRAM, Session, volume_name};
+use super::{DATA, LABEL, PROGRAM, Session, volume_name};
 
 /// What was made for a session but is not in use after so long was given up.
 const GIVEN_UP: SignedDuration = SignedDuration::from_mins(10);
@@ -26,6 +26,8 @@ pub struct Swept {
     pub containers: Vec<String>,
     /// Networks of sessions that are gone.
     pub networks: Vec<String>,
+    /// Volumes with the data of their Dockers. Workspaces are never swept.
+    pub volumes: Vec<String>,
 }
 
 /// The sessions of a host, the oldest first.
@@ -83,7 +85,8 @@ pub async fn forget(engine: &Engine, owner: &str, workspace: &str) -> Result<()>
     engine.remove_volume(&volume_name(owner, workspace), false).await
 }
 
-/// Removes what sessions left that are gone: after a host went down, or a panel was killed while it started one.
+/// Removes what sessions left that are gone: after a host or its engine went down, or a panel was killed while it
+/// started one.
 pub async fn sweep(engine: &Engine) -> Result<Swept> {
     let now = Timestamp::now();
     let containers = engine.containers().await?;
@@ -107,6 +110,14 @@ pub async fn sweep(engine: &Engine) -> Result<Swept> {
     // One that is being started has its network before its container.
     let old = |made: Option<Timestamp>| made.is_none_or(|t| now.duration_since(t) > GIVEN_UP);
     swept.networks = networks(engine, |id, made| !alive(id) && old(made)).await?;
+    for volume in engine.volumes().await?.iter().filter(|v| v.labels.get(DATA).is_some_and(|id| !alive(id))) {
+        match engine.remove_volume(&volume.name, false).await {
+            Ok(()) => swept.volumes.push(volume.name.to_string()),
+            // In use: by a session that began after the containers were listed.
+            Err(e) if matches!(e.kind, ErrorKind::NotFound | ErrorKind::Conflict) => {}
+            Err(e) => return Err(e),
+        }
+    }
     Ok(swept)
 }
 

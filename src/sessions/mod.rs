@@ -3,7 +3,9 @@
 //! A session is one container of an image that this crate builds on first use. It runs a Docker daemon, has
 //! limits that hold for all that runs in it, no network but its own, and a named volume at `/workspace` that
 //! outlives it. Its first process ends at its deadline, whereupon the engine removes it: nobody need be left
-//! to do that. What makes a container a session is its labels; nothing about sessions is kept elsewhere.
+//! to do that. What makes a container a session is its labels; nothing about sessions is kept elsewhere, so every
+//! panel finds them. When the engine itself restarts, sessions are over (engines remove such containers then, 20.10
+//! even with `live-restore`); workspaces are found by their labels, and what else is left is swept.
 //!
 //! # What protects the host
 //!
@@ -50,6 +52,7 @@ use crate::config::Sessions;
 use crate::engine::model::{Container, Id, State};
 use crate::engine::{Address, Endpoint};
 
+pub use image::tag as image_name;
 pub use life::{Left, Swept, end, extend, forget, left, list, sweep};
 pub use seed::seeded;
 pub use service::{Answer, Ask, look};
@@ -63,6 +66,8 @@ pub const WORKSPACE: &str = "dev.ondeck.workspace";
 pub const OWNER: &str = "dev.ondeck.owner";
 /// The lab that a session or workspace is for.
 pub const LAB: &str = "dev.ondeck.lab";
+/// The label of the volume with the data of a session's Docker.
+const DATA: &str = "dev.ondeck.session.data";
 const TTL: &str = "dev.ondeck.session.ttl";
 const MEMORY: &str = "dev.ondeck.session.memory";
 const CPUS: &str = "dev.ondeck.session.cpus";

@@ -11,7 +11,7 @@ use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, LogAsk, Result};
 use crate::text::size;
 
 use super::{
-    CPUS, EGRESS, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name, image,
+    CPUS, DATA, EGRESS, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name, image,
     labels, life, seed, volume_name,
 };
 
@@ -152,7 +152,9 @@ async fn begin(
     host["MemorySwap"] = json!(spec.memory);
     host["NanoCpus"] = json!((spec.cpus * 1e9) as u64);
     host["PidsLimit"] = json!(spec.pids);
-    let mut mounts = vec![json!({ "Type": "volume", "Source": volume, "Target": "/workspace" })];
+    // Without a name it goes with its container; where the engine had no time for that, its label tells.
+    let data = json!({ "Type": "volume", "Target": "/var/lib/docker", "VolumeOptions": { "Labels": { DATA: id } } });
+    let mut mounts = vec![data, json!({ "Type": "volume", "Source": volume, "Target": "/workspace" })];
     mounts.extend(seed.map(|seed| json!({ "Type": "volume", "Source": seed, "Target": "/seed", "ReadOnly": true })));
     host["Mounts"] = json!(mounts);
     if spec.egress {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::config::{Config, Depth};
 use crate::engine::{Endpoint, Engine, Surroundings};
 use crate::fleet::{Host, Link, Options};
-use crate::sessions;
+use crate::sessions::{self, Swept};
 use crate::tasks::Runner;
 
 use super::action::{ACTIONS, Scope};
@@ -300,8 +300,9 @@ impl Panel {
             }
             Effect::Sweep => self.ask(async move {
                 match sessions::sweep(&engine).await {
-                    Ok(swept) if swept.containers.len() + swept.networks.len() > 0 => {
-                        let count = crate::text::count(swept.containers.len() + swept.networks.len(), "thing");
+                    Ok(swept) if swept != Swept::default() => {
+                        let count = swept.containers.len() + swept.networks.len() + swept.volumes.len();
+                        let count = crate::text::count(count, "thing");
                         Msg::Tell(Tone::Muted, format!("removed {count} that ended sessions had left behind"))
                     }
                     // What cannot be swept now is swept when the next session is started, and told of there.
