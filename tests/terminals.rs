@@ -232,6 +232,11 @@ async fn a_container_that_stops_takes_its_terminals_with_it() {
     pane.sees("#").await;
     made.docker(&["kill", &id]);
     assert_eq!(pane.happens().await, Happened::Ended(Some(137)));
+    let gone = container(&made, "b");
+    let mut pane = Pane::shell(&gone);
+    assert!(matches!(pane.happens().await, Happened::Started(_)));
+    made.docker(&["rm", "-f", &gone]);
+    assert!(matches!(pane.happens().await, Happened::Ended(None | Some(137))));
     let mut again = Pane::shell(&id);
     match again.happens().await {
         Happened::Failed(error) => assert!(error.message.contains("not running"), "{error}"),
