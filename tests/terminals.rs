@@ -232,6 +232,11 @@ async fn a_container_that_stops_takes_its_terminals_with_it() {
     pane.sees("#").await;
     made.docker(&["kill", &id]);
     assert_eq!(pane.happens().await, Happened::Ended(Some(137)));
+    let gone = container(&made, "b");
+    let mut pane = Pane::shell(&gone);
+    assert!(matches!(pane.happens().await, Happened::Started(_)));
+    made.docker(&["rm", "-f", &gone]);
+    assert!(matches!(pane.happens().await, Happened::Ended(None | Some(137))));
     let mut again = Pane::shell(&id);
     match again.happens().await {
         Happened::Failed(error) => assert!(error.message.contains("not running"), "{error}"),
@@ -567,4 +572,40 @@ fn read_only_refuses_terminals_with_the_reason() {
     panel.see(&format!("/ {}", made.tag));
     panel.keys("t");
     panel.see("Not possible now");
+}
+
+#[test]
+fn a_panel_that_is_hung_up_on_ends_its_terminals() {
+    let made = Made::new("hangup");
+    let id = container(&made, "a");
+    for signal in [rustix::process::Signal::HUP, rustix::process::Signal::TERM] {
+        let mut panel = panel(&made, 100, 30);
+        panel.keys("t");
+        panel.see("# ");
+        panel.keys("sleep 4321\r");
+        panel.see("sleep 4321");
+        panel.signal(signal);
+        panel.ended();
+        panel.is_sane();
+        assert_eq!(processes(&made, &id), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_program_gives_the_outer_terminal_no_orders() {
+    let made = Made::new("orders");
+    container(&made, "a");
+    let mut panel = panel(&made, 100, 30);
+    panel.keys("t");
+    panel.see("# ");
+    let before = panel.bytes().len();
+    panel.keys("printf '\\033]0;own''ed\\007\\033]52;c;b3duZWQ=\\007\\033[?1003h\\033[3;3;3t\\033P+q00\\033\\\\\\033c'; echo do''ne\r");
+    panel.see("done");
+    panel.keys(OUT);
+    panel.see("⏎ goes in");
+    let bytes = panel.bytes();
+    let text = String::from_utf8_lossy(&bytes[before..]);
+    for order in ["\x1b]", "\x1bP", "\x1bc", "\x1b[?1003", "\x1b[2J", "\x1b[3;3"] {
+        assert!(!text.contains(order), "{order:?} in {text:?}");
+    }
 }

@@ -429,7 +429,11 @@ impl Program {
     /// The exit code, once the engine knows it.
     async fn outcome(&self, exec: &str) -> Result<Option<i64>, EngineError> {
         for _ in 0..20 {
-            let state = self.engine.exec_state(exec).await?;
+            let state = match self.engine.exec_state(exec).await {
+                // Gone together with its container.
+                Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+                other => other?,
+            };
             if !state.running {
                 return Ok(state.code);
             }

@@ -184,6 +184,8 @@ impl<W: Write> Backend for Quiet<W> {
     }
 
     fn clear(&mut self) -> io::Result<()> {
+        // Whoever had the terminal in between may have left the cursor in any shape.
+        self.set_shape(Shape::Default)?;
         self.begin()?;
         self.inner.clear()
     }
