@@ -494,6 +494,13 @@ fn panel(guest: &Guest, folder: &std::path::Path) -> common::pty::Terminal {
 #[test]
 fn one_lives_in_a_session_through_the_panel_and_finds_it_again_after_a_crash() {
     let guest = Guest::new();
+    // Where this is the first session of all, its image is built now, for which no panel is waited so long.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let session = guest.start(&guest.spec()).await;
+        sessions::end(&guest.engine, &session).await.unwrap();
+        sessions::forget(&guest.engine, &session.owner, &session.workspace).await.unwrap();
+    });
     let folder = tempfile::tempdir().unwrap();
     let mut first = panel(&guest, folder.path());
     first.keys("4");

@@ -10,6 +10,8 @@ use crate::engine::{BuildAsk, Engine, EngineError, ErrorKind, Result};
 
 use super::start::{Progress, Tell};
 
+/// The label of an image that ondeck builds, and what it is.
+const KIND: &str = "dev.ondeck.image";
 /// The build context: name, mode, content.
 const CONTEXT: [(&str, u32, &[u8]); 4] = [
     ("Dockerfile", 0o644, include_bytes!("../../assets/session/Dockerfile")),
@@ -47,7 +49,7 @@ pub(super) async fn ensure(engine: &Engine, config: &Sessions, tell: &Tell<'_>) 
     let ask = BuildAsk {
         tag: tag.clone(),
         args: BTreeMap::from([("BASE".to_owned(), config.base.clone())]),
-        labels: BTreeMap::from([("dev.ondeck.image".to_owned(), "session".to_owned())]),
+        labels: BTreeMap::from([(KIND.to_owned(), "session".to_owned())]),
     };
     let mut lines = engine.build_image(&ask, context()?).await?;
     while let Some(line) = lines.next().await {
@@ -58,7 +60,22 @@ pub(super) async fn ensure(engine: &Engine, config: &Sessions, tell: &Tell<'_>) 
             ))
         })?));
     }
+    outdated(engine, &tag).await?;
     Ok(tag)
+}
+
+/// Removes the images that other versions built, unless something still uses them. Layers that they share with
+/// the new one stay.
+async fn outdated(engine: &Engine, tag: &str) -> Result<()> {
+    let images = engine.images().await?;
+    let old = images.iter().filter(|i| i.labels.get(KIND).is_some_and(|kind| kind == "session")).flat_map(|i| &i.tags);
+    for name in old.filter(|name| *name != tag && name.starts_with("ondeck/session:")) {
+        match engine.remove_image(name, false).await {
+            Err(e) if !matches!(e.kind, ErrorKind::NotFound | ErrorKind::Conflict) => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// An image's identifier.
