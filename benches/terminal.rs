@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use ondeck::engine::{Endpoint, Engine, ExecAsk, Surroundings};
-use ondeck::terminal::{Emulator, Happened, Opening, Screen, Session, Size};
+use ondeck::terminal::{Emulator, Happened, Opening, Running, Screen, Size};
 use tokio::io::AsyncReadExt;
 
 const IMAGE: &str = "debian:bookworm-slim";
@@ -67,7 +67,7 @@ async fn terminal(engine: &Engine, container: &str, command: &str) -> f64 {
     let (tell, mut news) = tokio::sync::mpsc::unbounded_channel();
     let opening = Opening { container: container.into(), command: Some(command.into()), ..Opening::default() };
     let began = Instant::now();
-    let session = Session::open(engine.clone(), opening, screen.clone(), move |what| {
+    let session = Running::open(engine.clone(), opening, screen.clone(), move |what| {
         let _ = tell.send(what);
     });
     let mut frames = tokio::time::interval(Duration::from_millis(16));

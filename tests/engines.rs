@@ -8,7 +8,7 @@ use common::live::{Made, PATIENCE, endpoint_at, seen, watch};
 use ondeck::engine::model::{Container, State};
 use ondeck::engine::{Engine, LogAsk};
 use ondeck::fleet::Link;
-use ondeck::terminal::{Happened, Opening, Screen, Session, Size};
+use ondeck::terminal::{Happened, Opening, Running, Screen, Size};
 
 /// What a listing and an inspection both say.
 fn common_part(c: &Container) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -27,7 +27,7 @@ async fn terminal(address: &str, opening: Opening, typed: &str) -> (Vec<Happened
     let tell = move |what| {
         let _ = tell.send(what);
     };
-    let session = Session::open(engine, opening, screen.clone(), tell);
+    let session = Running::open(engine, opening, screen.clone(), tell);
     assert!(session.input(typed.as_bytes().to_vec()));
     let mut seen = Vec::new();
     while let Some(what) = tokio::time::timeout(PATIENCE, news.recv()).await.unwrap() {

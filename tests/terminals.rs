@@ -11,7 +11,7 @@ use common::docker::host;
 use common::live::{Filter, Made, PATIENCE, endpoint, endpoint_at, until};
 use common::pty;
 use ondeck::engine::{DEBUG_LABEL, Engine, ErrorKind};
-use ondeck::terminal::{Happened, Opening, Screen, Session, Size, key};
+use ondeck::terminal::{Happened, Opening, Running, Screen, Size, key};
 use tokio::sync::mpsc;
 
 /// The image with programs, and the one without a shell.
@@ -28,7 +28,7 @@ fn container(made: &Made, name: &str) -> String {
 
 /// A terminal without a panel.
 struct Pane {
-    session: Option<Session>,
+    session: Option<Running>,
     screen: Screen,
     news: mpsc::UnboundedReceiver<Happened>,
 }
@@ -41,7 +41,7 @@ impl Pane {
         let tell = move |what| {
             let _ = tell.send(what);
         };
-        let session = Session::open(engine.clone(), opening, screen.clone(), tell);
+        let session = Running::open(engine.clone(), opening, screen.clone(), tell);
         Self { session: Some(session), screen, news }
     }
 

@@ -8,7 +8,7 @@ mod emulator;
 mod encode;
 mod find;
 mod guard;
-mod session;
+mod running;
 mod shell;
 
 #[cfg(test)]
@@ -17,4 +17,4 @@ mod tests;
 pub use emulator::{Emulator, Mark, Modes, Reports, Shape, Size};
 pub use encode::{key, mouse, paste};
 pub use find::{Grain, Motion};
-pub use session::{Happened, Opening, Screen, Session};
+pub use running::{Happened, Opening, Running, Screen};

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
-use crate::terminal::Session;
+use crate::terminal::Running;
 
 use super::app::Msg;
 use super::panes::terminal::{TerminalId, TerminalOrder};
@@ -18,7 +18,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// The programs of all terminals.
 #[derive(Debug, Default)]
 pub struct TerminalTasks {
-    sessions: HashMap<TerminalId, Session>,
+    running: HashMap<TerminalId, Running>,
     ending: JoinSet<()>,
 }
 
@@ -33,25 +33,25 @@ impl TerminalTasks {
                     let _ = msgs.send(Msg::Terminal(id, what));
                 };
                 let engine = self.engine_of(id, engine);
-                let session = Session::open(engine, opening, screen, tell);
-                self.sessions.insert(id, session);
+                let one = Running::open(engine, opening, screen, tell);
+                self.running.insert(id, one);
             }
             TerminalOrder::Input(id, bytes) => {
-                if let Some(session) = self.sessions.get(&id)
-                    && !session.input(bytes)
+                if let Some(one) = self.running.get(&id)
+                    && !one.input(bytes)
                 {
                     let text = "the program does not read what is typed; the last was dropped".to_owned();
                     let _ = msgs.send(Msg::Tell(super::view::Tone::Warn, text));
                 }
             }
             TerminalOrder::Resize(id, size) => {
-                if let Some(session) = self.sessions.get(&id) {
-                    session.resize(size);
+                if let Some(one) = self.running.get(&id) {
+                    one.resize(size);
                 }
             }
             TerminalOrder::Close(id) => {
-                if let Some(session) = self.sessions.remove(&id) {
-                    self.ending.spawn(session.end());
+                if let Some(one) = self.running.remove(&id) {
+                    self.ending.spawn(one.end());
                 }
             }
         }
@@ -60,13 +60,13 @@ impl TerminalTasks {
 
     /// A terminal that is started again stays on its host, whatever the panel shows by now.
     fn engine_of(&self, id: TerminalId, engine: &Engine) -> Engine {
-        self.sessions.get(&id).map_or_else(|| engine.clone(), |s| s.engine().clone())
+        self.running.get(&id).map_or_else(|| engine.clone(), |s| s.engine().clone())
     }
 
     /// Ends all programs.
     pub async fn end_all(&mut self) {
-        for (_, session) in self.sessions.drain() {
-            self.ending.spawn(session.end());
+        for (_, one) in self.running.drain() {
+            self.ending.spawn(one.end());
         }
         let all = async { while self.ending.join_next().await.is_some() {} };
         // A host that does not answer must not keep the panel.

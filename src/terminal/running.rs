@@ -103,7 +103,7 @@ pub enum Happened {
 
 /// A terminal's program; dropping it ends the program too, when the runtime lives on.
 #[derive(Debug)]
-pub struct Session {
+pub struct Running {
     engine: Engine,
     input: Input,
     size: watch::Sender<Size>,
@@ -131,7 +131,7 @@ impl Input {
     }
 }
 
-impl Session {
+impl Running {
     /// Opens a terminal; everything else is told.
     pub fn open(
         engine: Engine,
