@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use common::live::{Filter, Made, PATIENCE, endpoint, endpoint_at, until};
 use futures::{StreamExt, TryStreamExt};
-use ondeck::engine::{Address, Endpoint, Engine, EngineError, ErrorKind, LogAsk, Surroundings, TlsFiles};
+use ondeck::engine::{Address, Endpoint, Engine, EngineError, ErrorKind, ExecAsk, LogAsk, Surroundings, TlsFiles};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -58,6 +58,10 @@ async fn works(endpoint: &Endpoint, test: &str) {
         if log.concat().ends_with(b" 20000\n") { Ok(()) } else { Err("not yet".to_owned()) }
     })
     .await;
+    // A command's input ends here, and there.
+    let fed = engine.exec_fed(&id, &ExecAsk::of(["sh", "-c", "cat; exit 5"]), b"both ways");
+    let ran = timeout(PATIENCE, fed).await.expect("the command never saw the end of its input").unwrap();
+    assert_eq!((ran.code, &ran.out[..]), (Some(5), &b"both ways"[..]));
     engine.kill(&id, "SIGKILL").await.unwrap();
     assert!(engine.containers().await.unwrap().iter().any(|c| *c.id == *id));
 }

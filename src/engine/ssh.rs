@@ -45,7 +45,7 @@ pub(super) fn ssh(user: Option<&str>, host: &str, port: Option<u16>, socket: Opt
     };
     let said = Arc::<Mutex<String>>::default();
     let listening = tokio::spawn(listen(stderr, said.clone()));
-    Ok(Tunnel { stdin, stdout, state: State::Open(child, listening, said) })
+    Ok(Tunnel { stdin: Some(stdin), stdout, state: State::Open(child, listening, said) })
 }
 
 /// Text that a POSIX shell reads as one word, whatever is in it.
@@ -73,7 +73,8 @@ async fn listen(mut stderr: ChildStderr, said: Arc<Mutex<String>>) {
 /// A child's standard input and output as one connection. Where an ordinary connection would only end,
 /// this one says why, in ssh's own words.
 pub(super) struct Tunnel {
-    stdin: ChildStdin,
+    /// Gone once nothing more is to be sent.
+    stdin: Option<ChildStdin>,
     stdout: ChildStdout,
     state: State,
 }
@@ -147,18 +148,27 @@ impl AsyncRead for Tunnel {
 
 impl AsyncWrite for Tunnel {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match ready!(Pin::new(&mut self.stdin).poll_write(cx, buf)) {
+        let Some(stdin) = &mut self.stdin else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
+        match ready!(Pin::new(stdin).poll_write(cx, buf)) {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Poll::Ready(Err(ready!(self.poll_end(cx)).unwrap_or(e))),
             done => Poll::Ready(done),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stdin).poll_flush(cx)
+        match &mut self.stdin {
+            Some(stdin) => Pin::new(stdin).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stdin).poll_shutdown(cx)
+        // Only its end tells the other side that there is no more; shutting a pipe down does nothing.
+        if let Some(stdin) = &mut self.stdin {
+            ready!(Pin::new(stdin).poll_flush(cx))?;
+        }
+        self.stdin = None;
+        Poll::Ready(Ok(()))
     }
 }
 
