@@ -59,7 +59,8 @@ async fn works(endpoint: &Endpoint, test: &str) {
     })
     .await;
     // A command's input ends here, and there.
-    let fed = engine.exec_fed(&id, &ExecAsk::of(["sh", "-c", "cat; exit 5"]), b"both ways");
+    let cat = ExecAsk::of(["sh", "-c", "cat; exit 5"]);
+    let fed = engine.exec_fed(&id, &cat, b"both ways");
     let ran = timeout(PATIENCE, fed).await.expect("the command never saw the end of its input").unwrap();
     assert_eq!((ran.code, &ran.out[..]), (Some(5), &b"both ways"[..]));
     engine.kill(&id, "SIGKILL").await.unwrap();
