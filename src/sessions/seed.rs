@@ -14,10 +14,11 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::config::Sessions;
-use crate::engine::model::State;
+use crate::engine::model::{Container, State};
 use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, Result};
 
 use super::start::{Cleanup, Progress, Rights, Tell, container, ready};
@@ -55,23 +56,25 @@ pub(super) async fn ensure(
             Ok(found) if found.container.state == State::Exited && found.container.exit_code == Some(0) => {
                 return Ok(Some(name));
             }
-            // Someone else is at it.
-            Ok(found) if found.container.state == State::Running => {
-                if !told {
-                    tell(Progress::Step(format!("waiting for {name}, which is being prepared")));
-                }
-                told = true;
-                tokio::time::sleep(Duration::from_millis(500)).await;
+            Ok(found) if is_being_made(&found.container) => {}
+            Ok(_) => {
+                engine.remove(&name, true, true).await?;
+                continue;
             }
-            Ok(_) => engine.remove(&name, true, true).await?,
-            Err(e) if e.kind == ErrorKind::NotFound => break,
+            // What a seed that was not finished left.
+            Err(e) if e.kind == ErrorKind::NotFound => match engine.remove_volume(&name, true).await {
+                // In use: someone else began in this moment.
+                Err(e) if e.kind == ErrorKind::Conflict => {}
+                Err(e) if e.kind != ErrorKind::NotFound => return Err(e),
+                _ => break,
+            },
             Err(e) => return Err(e),
         }
-    }
-    // What a seed that was not finished left.
-    match engine.remove_volume(&name, true).await {
-        Err(e) if e.kind != ErrorKind::NotFound => return Err(e),
-        _ => {}
+        if !told {
+            tell(Progress::Step(format!("waiting for {name}, which is being prepared")));
+        }
+        told = true;
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
     tell(Progress::Step(format!("preparing {} for sessions (once)", images.join(", "))));
     engine.create_volume(&name, &labels([(SEED, hex.clone()), (IMAGES, images.join(" "))])).await?;
@@ -101,6 +104,12 @@ pub(super) async fn ensure(
     cleanup.keep();
     outdated(engine, session_image).await?;
     Ok(Some(name))
+}
+
+/// Whether someone else is at it: it runs, or is only just going to.
+fn is_being_made(container: &Container) -> bool {
+    let young = |t| Timestamp::now().duration_since(t) < SignedDuration::from_secs(60);
+    container.state == State::Running || container.state == State::Created && container.created.is_some_and(young)
 }
 
 /// Removes the seeds that another session image made, unless a session still uses them.
