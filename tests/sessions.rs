@@ -582,6 +582,17 @@ fn one_lives_in_a_session_through_the_panel_and_finds_it_again_after_a_crash() {
     second.is_sane();
 }
 
+#[tokio::test]
+async fn with_egress_a_session_has_a_network_that_goes_with_it() {
+    let guest = Guest::new();
+    let session = guest.start(&Spec { egress: true, images: vec![], ..guest.spec() }).await;
+    let own = format!("label=dev.ondeck.session={}", session.id);
+    assert_eq!(Guest::docker(&["network", "ls", "--filter", &own, "--format", "{{.Name}}"]), session.name);
+    assert!(guest.told(&session, "ip route").await.contains("default via"));
+    sessions::end(&guest.engine, &session).await.unwrap();
+    assert_eq!(Guest::docker(&["network", "ls", "--quiet", "--filter", &own]), "");
+}
+
 /// With its engine a session ends, as containers do; what is left of it is swept, and the work is found again.
 #[tokio::test]
 async fn after_the_engine_restarted_work_is_found_again_and_nothing_else_is_left() {
