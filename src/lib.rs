@@ -1,10 +1,13 @@
 //! ondeck: a full-screen terminal control panel for Docker.
 //!
 //! The modules form layers; each uses only those below it:
-//! `cli` and `ui` → `tasks` → `stacks`, `sessions` → `fleet` → `terminal`, `logs` → `engine` → `config`, `text`.
+//! `cli` and `ui` → `tasks` → `stacks`, `sessions`, `builds` → `fleet`, `workspace` → `terminal`, `logs` → `engine` →
+//! `config`, `dockerfile`, `text`.
 
+pub mod builds;
 pub mod cli;
 pub mod config;
+pub mod dockerfile;
 pub mod engine;
 pub mod fleet;
 pub mod logs;
@@ -14,3 +17,4 @@ pub mod tasks;
 pub mod terminal;
 pub mod text;
 pub mod ui;
+pub mod workspace;
