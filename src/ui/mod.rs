@@ -9,6 +9,7 @@ pub mod app;
 mod choose;
 pub mod detail;
 pub mod draw;
+pub mod editor;
 pub mod input;
 pub mod keymap;
 pub mod layout;
