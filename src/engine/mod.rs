@@ -25,6 +25,7 @@ mod listing;
 pub mod model;
 mod raw;
 mod relay;
+pub mod request;
 mod ssh;
 mod streams;
 

@@ -55,7 +55,8 @@ use crate::engine::{Address, Endpoint};
 pub use image::tag as image_name;
 pub use life::{Left, Swept, end, extend, forget, left, list, sweep};
 pub use seed::seeded;
-pub use service::{Answer, Ask, look};
+pub use crate::engine::request::{Answer, Ask};
+pub use service::look;
 pub use start::{Progress, Tell, start};
 
 /// The label that says that a container or network is a session's, and which.

@@ -11,6 +11,7 @@ use crate::fleet::Stack;
 use crate::logs::Source;
 use crate::sessions::{Session, Spec};
 use crate::stacks;
+pub use crate::text::shell::quote as shell_quote;
 
 /// Something with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -376,16 +377,6 @@ fn several(on: &[Named], what: &str) -> String {
     match on {
         [one] => one.name.clone(),
         _ => crate::text::count(on.len(), what),
-    }
-}
-
-/// `text` as one word for a shell.
-pub fn shell_quote(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

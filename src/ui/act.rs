@@ -11,8 +11,9 @@ use crate::fleet::snapshot::Status;
 use crate::tasks::{Job, Named, StackVerb, Verb};
 
 use super::action::{ACTIONS, Action};
-use super::app::{App, Effect, Focus, Typing, refusal};
+use super::app::{App, Focus, Typing, refusal};
 use super::detail::Tab;
+use super::message::Effect;
 use super::overlay::{Ask, Confirm, Overlay, Prompt, Then};
 use super::view::{Target, Tone, View};
 
@@ -486,33 +487,6 @@ impl App {
             let what = if lines == 1 { text.clone() } else { crate::text::count(lines, "line") };
             self.out.push(Effect::Copy(text));
             self.tell(Tone::Good, format!("copied {what}"));
-        }
-    }
-
-    /// What a thing is called.
-    pub fn name_of(&self, target: &Target) -> String {
-        match target {
-            Target::Stack(name) | Target::Volume(name) => name.to_string(),
-            Target::Service(stack, service) => format!("{stack} › {service}"),
-            Target::Container(id) => {
-                self.snap.containers.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |c| c.name.clone())
-            }
-            Target::Session(id) => self
-                .container(target)
-                .and_then(|c| c.labels.get(crate::sessions::LABEL))
-                .map_or_else(|| crate::text::short_id(id).to_owned(), |s| format!("session {s}")),
-            Target::Image(id) => self
-                .snap
-                .images
-                .get(id)
-                .and_then(|i| i.tags.first().cloned())
-                .unwrap_or_else(|| crate::text::short_id(id).to_owned()),
-            Target::Network(id) => {
-                self.snap.networks.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |n| n.name.clone())
-            }
-            Target::Task(id) => self.tasks.get(*id).map_or_else(|| "task".to_owned(), |t| t.title.clone()),
-            Target::Event(..) => super::views::activity::event(&self.snap, target)
-                .map_or_else(|| "event".to_owned(), |e| format!("{} {}", e.kind, e.action)),
         }
     }
 

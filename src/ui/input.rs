@@ -8,9 +8,10 @@ use tui_input::{Input, InputRequest};
 use crate::tasks::{Job, Named};
 
 use super::action::Action;
-use super::app::{App, Effect, Focus, Msg, Typing};
+use super::app::{App, Focus, Typing};
 use super::detail::Tab;
 use super::layout::{self, Spot};
+use super::message::{Effect, Msg};
 use super::overlay::{Ask, Choose, Form, Overlay, Pick, Then};
 use super::view::{Target, Tone};
 

@@ -5,8 +5,9 @@ use crate::engine::model::Inspection;
 use crate::fleet::snapshot::Status;
 use crate::tasks::Job;
 
-use super::app::{App, Effect};
+use super::app::App;
 use super::detail::{Loaded, Tab};
+use super::message::Effect;
 use super::panes::text::{self, TextLine};
 use super::view::{Target, Tone, View, status_sign};
 use super::views::{self, activity};

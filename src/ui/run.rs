@@ -20,11 +20,13 @@ use crate::sessions::{self, Swept};
 use crate::tasks::Runner;
 
 use super::action::{ACTIONS, Scope};
-use super::app::{App, Effect, Msg, Settings};
+use super::app::App;
 use super::draw;
 use super::input::message;
 use super::keymap::Keymap;
 use super::log_task::LogTask;
+use super::message::{Effect, Msg};
+use super::settings::Settings;
 use super::terminal::{Quiet, Terminal};
 use super::terminal_task::TerminalTasks;
 use super::view::{Target, Tone, View};

@@ -14,8 +14,9 @@ use crate::sessions::{self, Answer, Left, Session, Spec};
 use crate::tasks::Job;
 use crate::text::duration;
 
-use super::app::{App, Effect, Focus, Msg};
+use super::app::{App, Focus};
 use super::detail::{Loaded, Tab};
+use super::message::{Effect, Msg};
 use super::overlay::{Ask, Overlay, Prompt};
 use super::panes::text::TextLine;
 use super::view::{Target, Tone, View};

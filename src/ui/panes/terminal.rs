@@ -14,8 +14,9 @@ use crate::config::Chord;
 use crate::engine::EngineError;
 use crate::terminal::{Grain, Happened, Motion, Opening, Screen, Shape, Size, key, paste};
 use crate::ui::action::{Action, Scope};
-use crate::ui::app::{App, Effect, Focus};
+use crate::ui::app::{App, Focus};
 use crate::ui::layout;
+use crate::ui::message::Effect;
 use crate::ui::view::Tone;
 
 pub(in crate::ui) use open::life_words;

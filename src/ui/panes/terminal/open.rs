@@ -8,7 +8,8 @@ use crate::engine::model::Container;
 use crate::sessions::Session;
 use crate::terminal::{Opening, Screen, Size};
 use crate::ui::action::{Action, Scope};
-use crate::ui::app::{App, Effect, Focus};
+use crate::ui::app::{App, Focus};
+use crate::ui::message::Effect;
 use crate::ui::overlay::{Choice, Choose, Confirm, Field, Form, Overlay, Pick, Then};
 use crate::ui::view::{Target, Tone, View};
 
