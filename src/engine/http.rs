@@ -104,9 +104,9 @@ impl Http {
 
     /// The engine around this one, for one within a container.
     pub(super) fn around(&self) -> Result<&Self> {
-        self.dialer.outer().ok_or_else(|| {
-            EngineError::new(ErrorKind::Config, format!("{} is in no container", self.endpoint.address))
-        })
+        self.dialer
+            .outer()
+            .ok_or_else(|| EngineError::new(ErrorKind::Config, format!("{} is in no container", self.endpoint.address)))
     }
 
     /// Sends a request without a body; answers once the headers are there and good.

@@ -23,6 +23,7 @@ mod http;
 mod images;
 mod listing;
 pub mod model;
+mod peek;
 mod raw;
 mod relay;
 pub mod request;

@@ -96,9 +96,7 @@ impl Ask {
         match text.as_bytes().first()? {
             b'{' | b'[' | b'"' => Some("application/json"),
             b'<' => Some("application/xml"),
-            _ if text.contains('=') && !text.contains(char::is_whitespace) => {
-                Some("application/x-www-form-urlencoded")
-            }
+            _ if text.contains('=') && !text.contains(char::is_whitespace) => Some("application/x-www-form-urlencoded"),
             _ => Some("text/plain; charset=utf-8"),
         }
     }
@@ -405,12 +403,8 @@ mod tests {
 
     #[test]
     fn a_port_is_reached_where_it_is_published_and_else_at_its_container() {
-        let port = |ip: &str, host, container| Port {
-            host_ip: ip.parse().ok(),
-            host,
-            container,
-            protocol: "tcp".into(),
-        };
+        let port =
+            |ip: &str, host, container| Port { host_ip: ip.parse().ok(), host, container, protocol: "tcp".into() };
         let network = Attachment { network: "bridge".into(), ip: "172.17.0.2".parse().ok(), ..Attachment::default() };
         let web = Container {
             ports: vec![port("0.0.0.0", Some(8080), 80), port("127.0.0.1", Some(91), 90), port("", None, 70)],

@@ -52,10 +52,10 @@ use crate::config::Sessions;
 use crate::engine::model::{Container, Id, State};
 use crate::engine::{Address, Endpoint};
 
+pub use crate::engine::request::{Answer, Ask};
 pub use image::tag as image_name;
 pub use life::{Left, Swept, end, extend, forget, left, list, sweep};
 pub use seed::seeded;
-pub use crate::engine::request::{Answer, Ask};
 pub use service::look;
 pub use start::{Progress, Tell, start};
 

@@ -9,11 +9,10 @@ use super::Session;
 pub async fn look(engine: &Engine, session: &Session, ask: &Ask) -> Result<Answer> {
     let reach = Reach::Command { container: session.name.clone(), command: Session::port_command(ask.port) };
     engine.request(&reach, ask).await.map_err(|silence| match silence {
-        Silence::Refused => EngineError::new(
-            ErrorKind::Unreachable,
-            format!("nothing listens on port {} of the session", ask.port),
-        )
-        .with_hint(format!("docker run -d -p {0}:{0} IMAGE starts a service there", ask.port)),
+        Silence::Refused => {
+            EngineError::new(ErrorKind::Unreachable, format!("nothing listens on port {} of the session", ask.port))
+                .with_hint(format!("docker run -d -p {0}:{0} IMAGE starts a service there", ask.port))
+        }
         Silence::Broke(why) => {
             EngineError::new(ErrorKind::Unreachable, format!("port {} gave no HTTP answer: {why}", ask.port))
                 .with_hint("does it speak HTTP, and does it listen on 0.0.0.0 in its container?")

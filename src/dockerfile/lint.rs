@@ -1,0 +1,255 @@
+//! What is wrong with a Dockerfile, in the order of the file, and what would mend it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use super::instruction::{Dockerfile, Instruction};
+use super::parse::parse;
+use super::pragma::Pragmas;
+use super::rules::{self, Rule};
+use super::shell::Script;
+use super::source::{Place, Span, places};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The build fails, or the image is unsafe.
+    Error,
+    /// It works, but not as one would want.
+    Warning,
+    /// A matter of style, size or speed.
+    Info,
+}
+
+impl Severity {
+    /// In one word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// As in [`rules`](super::rules()).
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where, in bytes of the text.
+    pub span: Range<usize>,
+    /// Where it begins, as people say it.
+    pub start: Place,
+    /// Where it ends: the place after its last character.
+    pub end: Place,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// Why that is bad.
+    pub why: &'static str,
+    /// What to do.
+    pub mend: String,
+    /// When it can be mended by a machine.
+    pub fix: Option<Fix>,
+}
+
+/// A change that mends something and does nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, as an order.
+    pub title: String,
+    /// In the order of the text, not overlapping.
+    pub edits: Vec<Edit>,
+}
+
+/// Other text for a span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What is replaced; empty to insert.
+    pub span: Range<usize>,
+    /// What comes in its place.
+    pub text: String,
+}
+
+/// The text with a fix applied. Edits that do not fit the text are left out.
+pub fn mended(text: &str, fix: &Fix) -> String {
+    let mut out = String::with_capacity(text.len() + 64);
+    let mut at = 0;
+    for edit in &fix.edits {
+        let fits = edit.span.start >= at && edit.span.start <= edit.span.end;
+        if let (true, Some(between), Some(_)) = (fits, text.get(at..edit.span.start), text.get(edit.span.clone())) {
+            out.push_str(between);
+            out.push_str(&edit.text);
+            at = edit.span.end;
+        }
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// Which rules count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleChoice {
+    off: BTreeSet<String>,
+    on: BTreeSet<String>,
+    only: BTreeSet<String>,
+}
+
+impl RuleChoice {
+    /// Those that are on by default.
+    pub const fn usual() -> Self {
+        Self { off: BTreeSet::new(), on: BTreeSet::new(), only: BTreeSet::new() }
+    }
+
+    /// Without this one.
+    #[must_use]
+    pub fn without(mut self, code: impl Into<String>) -> Self {
+        self.off.insert(code.into().to_ascii_uppercase());
+        self
+    }
+
+    /// With this one, which is off by default.
+    #[must_use]
+    pub fn with(mut self, code: impl Into<String>) -> Self {
+        self.on.insert(code.into().to_ascii_uppercase());
+        self
+    }
+
+    /// With none but this one, and others chosen like this.
+    #[must_use]
+    pub fn only(mut self, code: impl Into<String>) -> Self {
+        self.only.insert(code.into().to_ascii_uppercase());
+        self
+    }
+
+    /// Whether a rule counts.
+    pub fn has(&self, rule: &Rule) -> bool {
+        let code = rule.code;
+        !self.off.contains(code)
+            && if self.only.is_empty() { rule.on || self.on.contains(code) } else { self.only.contains(code) }
+    }
+}
+
+static USUAL: RuleChoice = RuleChoice::usual();
+
+/// What is known beside the text. By default nothing.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Whether the context has a path.
+    pub files: Option<&'a dyn Fn(&str) -> bool>,
+    /// Whether `.dockerignore` keeps a path of the context from the builder.
+    pub ignored: Option<&'a dyn Fn(&str) -> bool>,
+    /// Which rules count.
+    pub rules: &'a RuleChoice,
+}
+
+impl Default for Surroundings<'_> {
+    fn default() -> Self {
+        Self { files: None, ignored: None, rules: &USUAL }
+    }
+}
+
+impl std::fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings")
+            .field("files", &self.files.is_some())
+            .field("ignored", &self.ignored.is_some())
+            .field("rules", &self.rules)
+            .finish()
+    }
+}
+
+/// What a rule looks at.
+pub(super) struct Subject<'a> {
+    pub(super) text: &'a str,
+    pub(super) file: &'a Dockerfile,
+    pub(super) around: &'a Surroundings<'a>,
+    /// The commands of each `RUN` (also within `ONBUILD`), beside the instructions.
+    pub(super) scripts: Vec<Option<Script>>,
+}
+
+impl<'a> Subject<'a> {
+    /// Every instruction with its number; what `ONBUILD` holds counts as itself.
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, &'a Instruction)> {
+        self.file.instructions.iter().map(|i| i.inner.as_deref().unwrap_or(i)).enumerate()
+    }
+
+    /// Every `RUN` with what it runs.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (usize, &'a Instruction, &Script)> {
+        self.each().filter_map(|(i, instruction)| Some((i, instruction, self.scripts[i].as_ref()?)))
+    }
+
+    pub(super) fn text_of(&self, span: &Span) -> &'a str {
+        self.text.get(span.clone()).unwrap_or("")
+    }
+}
+
+/// What a rule found; what is not said is as in the table.
+pub(super) struct Finding {
+    pub(super) span: Span,
+    pub(super) message: Option<String>,
+    pub(super) mend: Option<String>,
+    pub(super) fix: Option<Fix>,
+}
+
+impl Finding {
+    pub(super) fn at(span: &Span) -> Self {
+        Self { span: span.clone(), message: None, mend: None, fix: None }
+    }
+
+    pub(super) fn says(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    pub(super) fn mend(mut self, mend: impl Into<String>) -> Self {
+        self.mend = Some(mend.into());
+        self
+    }
+
+    pub(super) fn fix(mut self, title: impl Into<String>, edits: Vec<Edit>) -> Self {
+        self.fix = Some(Fix { title: title.into(), edits });
+        self
+    }
+}
+
+/// Judges a Dockerfile. The findings are in the order of the text.
+pub fn lint(text: &str, around: &Surroundings<'_>) -> Vec<Diagnostic> {
+    let file = parse(text);
+    let scripts = file.instructions.iter().map(|i| Script::of(i.inner.as_deref().unwrap_or(i), text)).collect();
+    let subject = Subject { text, file: &file, around, scripts };
+    let pragmas = Pragmas::of(text, &file);
+    let mut found: Vec<(&Rule, Finding)> = Vec::new();
+    for rule in rules::rules() {
+        if !around.rules.has(rule) || pragmas.everywhere(rule) {
+            continue;
+        }
+        let mut findings = Vec::new();
+        (rule.check)(&subject, &mut findings);
+        found.extend(findings.into_iter().filter(|f| !pragmas.silent(rule, &f.span)).map(|f| (rule, f)));
+    }
+    found.sort_by(|(a, f), (b, g)| (f.span.start, f.span.end, a.code).cmp(&(g.span.start, g.span.end, b.code)));
+    let mut offsets: Vec<usize> = found.iter().flat_map(|(_, f)| [f.span.start, f.span.end]).collect();
+    let places: HashMap<usize, Place> = places(text, &mut offsets).into_iter().collect();
+    let place = |at: usize| places.get(&at).copied().unwrap_or(Place { line: 1, column: 1 });
+    found
+        .into_iter()
+        .map(|(rule, finding)| Diagnostic {
+            code: rule.code,
+            severity: if pragmas.strict && rule.severity != Severity::Info && !rule.buildkit.is_empty() {
+                Severity::Error
+            } else {
+                rule.severity
+            },
+            start: place(finding.span.start),
+            end: place(finding.span.end),
+            span: finding.span,
+            message: finding.message.unwrap_or_else(|| rule.title.to_owned()),
+            why: rule.why,
+            mend: finding.mend.unwrap_or_else(|| rule.mend.to_owned()),
+            fix: finding.fix,
+        })
+        .collect()
+}
