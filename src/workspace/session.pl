@@ -278,7 +278,8 @@ $run{pack} = sub {
     my $folder = -d $path;
     fail('special') unless $folder or -f _;
     answer('ok', $folder ? 'folder' : 'file', $sum->[2]);
-    attended('tar', '--create', '--file=-', '--numeric-owner', '--directory', $folder ? $path : "$dir/", '--', $folder ? '.' : "./$base");
+# Hard links name other files of the archive; what symbolic links name stays.
+    attended('tar', '--create', '--file=-', '--numeric-owner', '--transform=s,^[^/]*,it,S', '--directory', "$dir/", '--', $base);
 };
 
 # Input: pieces, each after its length in four bytes; one without length says that all was sent.
@@ -305,7 +306,7 @@ $run{unpack} = sub {
         my $length = unpack 'N', $head;
         if ($length == 0) { $whole = 1; last; }
         last if (read(STDIN, my $piece, $length) // 0) != $length;
-        print $tar $piece or last;
+        print {$tar} $piece or last;
     }
     my $good = close $tar;
     fail('tar') if !$good;
