@@ -66,7 +66,7 @@ impl Ask {
             return Err(format!("{path} is no path; it begins with / and has no spaces"));
         }
         let mut headers = Vec::new();
-        while let Some(after) = rest.strip_prefix("-H").filter(|r| r.starts_with([' ', '\'', '"'])) {
+        while let Some(after) = rest.strip_prefix("-H").filter(|r| r.is_empty() || r.starts_with([' ', '\'', '"'])) {
             let (word, left) = first_word(after)?;
             headers.push(header(&word)?);
             rest = left;
