@@ -8,6 +8,7 @@
 mod arguments;
 mod complete;
 mod highlight;
+pub mod ignore;
 mod instruction;
 mod lint;
 mod parse;
