@@ -24,7 +24,7 @@ impl App {
         if let Some(reason) = scope.and_then(|s| refusal(self, action, s)) {
             return self.tell(Tone::Warn, format!("Not possible now: {reason}"));
         }
-        if self.in_terminal() && self.terminal_action(action) {
+        if self.in_terminal() && self.terminal_action(action) || self.desk_action(action) {
             return;
         }
         match action {
@@ -149,7 +149,34 @@ impl App {
             | Action::CloseTerminal
             | Action::DebugShell
             | Action::SelectCells
-            | Action::SelectLines => {}
+            | Action::SelectLines
+            | Action::Pane(_)
+            | Action::EnterText
+            | Action::LeaveText
+            | Action::SaveFile
+            | Action::CloseFile
+            | Action::EditOutside
+            | Action::Find
+            | Action::Replace
+            | Action::Line
+            | Action::NextProblem
+            | Action::PreviousProblem
+            | Action::QuickFix
+            | Action::Build
+            | Action::BuildClean
+            | Action::CancelBuild
+            | Action::Run
+            | Action::RunWith
+            | Action::StopRun
+            | Action::AskRun
+            | Action::NewFile
+            | Action::RenameFile
+            | Action::RemoveFile
+            | Action::Upload
+            | Action::Download
+            | Action::CloseDesk => {}
+            Action::Workspace => self.open_workspace(),
+            Action::Edit => self.edit_here(),
             Action::Theme => self.choose_theme(),
             Action::Host => self.choose_host(),
             Action::Reconnect => {
@@ -376,20 +403,26 @@ impl App {
     fn quit(&mut self) {
         let running: Vec<String> = self.tasks.iter().filter(|t| t.outcome.is_none()).map(|t| t.title.clone()).collect();
         let terminals = self.live_terminals();
-        if running.is_empty() && terminals.is_empty() {
-            return self.out.push(Effect::Quit);
+        let unsaved = self.unsaved_files();
+        if running.is_empty() && terminals.is_empty() && unsaved.is_empty() {
+            return self.leave();
         }
         let what = match (running.len(), terminals.len()) {
+            (0, 0) => "",
             (0, 1) => "a terminal is",
             (0, _) => "terminals are",
             (1, 0) => "a task is",
             (_, 0) => "tasks are",
             _ => "tasks and terminals are",
         };
+        let title = match what {
+            "" => "Leave without saving?".to_owned(),
+            what => format!("Leave while {what} running?"),
+        };
         let tasks = running.into_iter().map(|t| format!("{t} is cancelled; what it did so far stays"));
         self.overlay = Some(Overlay::Confirm(Confirm {
-            title: format!("Leave while {what} running?"),
-            lines: tasks.chain(terminals).collect(),
+            title,
+            lines: tasks.chain(terminals).chain(unsaved).collect(),
             then: Then::Quit,
             yes: false,
         }));

@@ -3,6 +3,7 @@
 //! The key map, the palette, the help screen, the hint line and the mouse all read [`ACTIONS`].
 //! A new command is one variant, one row there, and one arm where it is carried out.
 
+use super::desk::Pane;
 use super::view::View;
 
 /// A named command.
@@ -85,6 +86,33 @@ pub enum Action {
     EndSession,
     Request,
     Forward,
+    Workspace,
+    Edit,
+    Pane(Pane),
+    EnterText,
+    LeaveText,
+    SaveFile,
+    CloseFile,
+    EditOutside,
+    Find,
+    Replace,
+    Line,
+    NextProblem,
+    PreviousProblem,
+    QuickFix,
+    Build,
+    BuildClean,
+    CancelBuild,
+    Run,
+    RunWith,
+    StopRun,
+    AskRun,
+    NewFile,
+    RenameFile,
+    RemoveFile,
+    Upload,
+    Download,
+    CloseDesk,
     /// The user's own command of that number in the config.
     Custom(usize),
 }
@@ -120,6 +148,16 @@ pub enum Scope {
     Session,
     /// The Docker within a session is looked at.
     Inside,
+    /// A workspace is open.
+    Desk,
+    /// The files of a workspace have the focus.
+    Files,
+    /// The text of a workspace has the focus, but letters do not go into it.
+    Editor,
+    /// Letters go into the text.
+    Editing,
+    /// The output of a workspace has the focus.
+    Output,
     /// The selected row is an image.
     Image,
     /// The selected row is a network.
@@ -148,6 +186,11 @@ impl Scope {
             Self::Sessions => "Sessions",
             Self::Session => "A session",
             Self::Inside => "Within a session",
+            Self::Desk => "A workspace",
+            Self::Files => "Files of a workspace",
+            Self::Editor => "The editor, outside the text",
+            Self::Editing => "Inside the text",
+            Self::Output => "Problems, build, run",
             Self::Image => "Images",
             Self::Network => "Networks",
             Self::Volume => "Volumes",
@@ -195,14 +238,23 @@ const fn writes(mut e: Entry) -> Entry {
 }
 
 use Scope::{
-    Anywhere, Container, Detail, Image, Inside, List, Logs, Network, NoShell, Over, Program, Session, Sessions, Stack,
+    Anywhere, Container, Desk, Detail, Editing, Editor, Files, Image, Inside, List, Logs, Network, NoShell, Output, Over, Program, Session, Sessions, Stack,
     Task, Terminal, Text, Volume,
 };
 
 /// All actions. The order is that of the hint line (within one weight), the palette and the help screen.
 pub static ACTIONS: &[Entry] = &[
     // Sessions.
-    entry(Session, Action::Inside, "inside", &["enter"], 9, "its Docker", "Show the Docker within, in all views"),
+    entry(
+        Session,
+        Action::Workspace,
+        "workspace",
+        &["enter"],
+        9,
+        "workspace",
+        "Open its workspace: files, editor, terminal, build, run",
+    ),
+    entry(Session, Action::Inside, "inside", &["I"], 7, "its Docker", "Show the Docker within, in all views"),
     writes(entry(
         Sessions,
         Action::NewSession,
@@ -362,6 +414,96 @@ pub static ACTIONS: &[Entry] = &[
         "copy command",
         "Copy the docker command that does the same",
     ),
+    entry(
+        Stack,
+        Action::Edit,
+        "edit",
+        &["e"],
+        6,
+        "edit",
+        "Open its directory: compose file, Dockerfile, editor with lint, build",
+    ),
+    entry(Container, Action::Edit, "edit", &["e"], 2, "edit", "Open the directory of the stack that it belongs to"),
+    // A workspace.
+    entry(Files, Action::Open, "open", &["enter"], 9, "open", "Open the file, or fold the folder"),
+    writes(entry(Files, Action::NewFile, "new-file", &["n"], 8, "new", "Make a file; with / at its end, a folder")),
+    writes(entry(Files, Action::RenameFile, "rename-file", &["f2", "m"], 5, "rename", "Give it another name or place")),
+    writes(entry(Files, Action::RemoveFile, "remove-file", &["d"], 5, "remove", "Remove it, and all that is in it")),
+    writes(entry(Files, Action::Upload, "upload", &["u"], 6, "upload", "Bring a file or folder from this machine")),
+    entry(Files, Action::Download, "download", &["o"], 4, "download", "Put it on this machine"),
+    entry(Files, Action::Left, "left", &["left", "h"], 0, "fold", "Close the folder, or go to the one around it"),
+    entry(Files, Action::Right, "right", &["right", "l"], 0, "unfold", "Open the folder"),
+    entry(Editor, Action::EnterText, "enter-text", &["enter", "i"], 9, "write", "Let letters go into the text"),
+    entry(Editor, Action::NextProblem, "next-problem", &["n", "f8"], 7, "next problem", "Go to the next problem"),
+    entry(
+        Editor,
+        Action::PreviousProblem,
+        "previous-problem",
+        &["N", "f7"],
+        0,
+        "problem before",
+        "Go to the problem before",
+    ),
+    entry(Editor, Action::QuickFix, "quick-fix", &[".", "f4"], 7, "fix", "Mend the problem here where that is sure"),
+    entry(Editor, Action::Find, "find", &["/"], 5, "find", "Search in the file"),
+    entry(Editor, Action::NextTab, "next-tab", &["]"], 3, "files", "Show the next open file"),
+    entry(Editor, Action::PreviousTab, "previous-tab", &["["], 0, "file before", "Show the open file before"),
+    entry(Editor, Action::CloseFile, "close-file", &["x"], 4, "close", "Close the file; asks when it is not saved"),
+    entry(
+        Editor,
+        Action::EditOutside,
+        "edit-outside",
+        &["E"],
+        3,
+        "$EDITOR",
+        "Edit the file with your own editor, and come back",
+    ),
+    entry(
+        Editing,
+        Action::LeaveText,
+        "leave-text",
+        &["ctrl-]"],
+        9,
+        "leave",
+        "Out of the text, so that single keys are commands",
+    ),
+    entry(Editing, Action::SaveFile, "save-file", &["ctrl-s"], 9, "save", "Save the file"),
+    entry(Editing, Action::QuickFix, "quick-fix", &["f4", "alt-enter"], 7, "fix", "Mend the problem here where that is sure"),
+    entry(Editing, Action::NextProblem, "next-problem", &["f8"], 6, "next problem", "Go to the next problem"),
+    entry(Editing, Action::PreviousProblem, "previous-problem", &["f7"], 0, "problem before", "Go to the problem before"),
+    writes(entry(Editing, Action::Build, "build", &["f5"], 8, "build", "Save all, and build the image")),
+    writes(entry(Editing, Action::Run, "run", &["f6"], 8, "run", "Run what was built")),
+    entry(Editing, Action::Find, "find", &["ctrl-f"], 4, "find", "Search in the file"),
+    entry(Editing, Action::Replace, "replace", &["ctrl-r"], 2, "replace", "Replace in the file"),
+    entry(Editing, Action::Line, "line", &["ctrl-g"], 1, "line", "Go to a line"),
+    entry(Editing, Action::NextTab, "next-tab", &["ctrl-pagedown"], 0, "files", "Show the next open file"),
+    entry(Editing, Action::PreviousTab, "previous-tab", &["ctrl-pageup"], 0, "file before", "Show the open file before"),
+    entry(Editing, Action::Zoom, "zoom", &["alt-z"], 0, "zoom", "Give the pane the whole screen, or give it back"),
+    entry(Editing, Action::Pane(Pane::Guide), "pane-guide", &["alt-1"], 0, "guide", "Go to the instructions"),
+    entry(Editing, Action::Pane(Pane::Files), "pane-files", &["alt-2"], 0, "files", "Go to the files"),
+    entry(Editing, Action::Pane(Pane::Terminal), "pane-terminal", &["alt-4"], 0, "terminal", "Go to the terminal"),
+    entry(Editing, Action::Pane(Pane::Output), "pane-output", &["alt-5"], 0, "output", "Go to problems, build and run"),
+    entry(Editing, Action::Help, "help", &["f1"], 3, "help", "Show the keys of where you are"),
+    entry(Output, Action::Open, "open", &["enter"], 8, "go there", "Go to the line it is about, or unfold the step"),
+    entry(Output, Action::NextTab, "next-tab", &["]", "right"], 5, "tabs", "Show the next: problems, build, run, answer"),
+    entry(Output, Action::PreviousTab, "previous-tab", &["[", "left"], 0, "tab", "Show the one before"),
+    entry(Output, Action::Follow, "follow", &["f"], 0, "follow", "Follow what comes, or stand still"),
+    writes(entry(Desk, Action::Build, "build", &["b", "f5"], 8, "build", "Save all, and build the image")),
+    writes(entry(Desk, Action::BuildClean, "build-clean", &["B"], 0, "build anew", "Build without using what is cached")),
+    entry(Desk, Action::CancelBuild, "cancel-build", &["ctrl-x"], 0, "cancel", "Cancel the build")
+    ,
+    writes(entry(Desk, Action::Run, "run", &["R", "f6"], 8, "run", "Run what was built; again, if it runs")),
+    writes(entry(Desk, Action::RunWith, "run-with", &["alt-r", "f9"], 2, "run with", "Run it with ports, environment, a command")),
+    writes(entry(Desk, Action::StopRun, "stop-run", &["s"], 6, "stop", "Stop what runs")),
+    entry(Desk, Action::AskRun, "ask-run", &["w"], 6, "request", "Send a request to what runs"),
+    entry(Desk, Action::SaveFile, "save-file", &["ctrl-s"], 4, "save", "Save the file"),
+    writes(entry(Desk, Action::Terminal, "terminal", &["t"], 5, "terminal", "Open a shell in the session, or go back to it")),
+    entry(Desk, Action::Pane(Pane::Guide), "pane-guide", &["1", "alt-1"], 0, "guide", "Go to the instructions"),
+    entry(Desk, Action::Pane(Pane::Files), "pane-files", &["2", "alt-2"], 0, "files", "Go to the files"),
+    entry(Desk, Action::Pane(Pane::Editor), "pane-editor", &["3", "alt-3", "e"], 3, "editor", "Go to the editor"),
+    entry(Desk, Action::Pane(Pane::Terminal), "pane-terminal", &["4", "alt-4"], 0, "terminal", "Go to the terminal"),
+    entry(Desk, Action::Pane(Pane::Output), "pane-output", &["5", "alt-5"], 0, "output", "Go to problems, build and run"),
+    entry(Desk, Action::CloseDesk, "close-workspace", &[], 0, "close", "Close the workspace on the screen; it goes on"),
     // Lists.
     entry(List, Action::Filter, "filter", &["/"], 6, "filter", "Show only rows that match, fuzzily, as you type"),
     entry(List, Action::Mark, "mark", &["space"], 4, "mark", "Mark the row; actions then take all marked ones"),

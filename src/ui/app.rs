@@ -19,6 +19,7 @@ use crate::fleet::{Link, Snapshot};
 use crate::tasks::{TaskEvent, Tasks};
 
 use super::action::{Action, Scope};
+use super::desk::{Desks, Remembered};
 use super::detail::{Detail, Loaded, Tab};
 use super::layout::{self, Areas};
 use super::list::ListState;
@@ -97,6 +98,10 @@ pub struct App {
     pub hide_stopped: bool,
     /// Whether statistics are read.
     pub stats: bool,
+    /// The workspaces on the screen.
+    pub desks: Desks,
+    /// What is remembered of them.
+    pub remembered: Remembered,
     /// The detail pane.
     pub detail: Detail,
     /// The terminals.
@@ -143,6 +148,8 @@ impl App {
             split: 44,
             hide_stopped: false,
             stats: config.stats,
+            desks: Desks::default(),
+            remembered: settings.remembered.clone(),
             detail: Detail::default(),
             terminals: TerminalPane::default(),
             overlay: None,
@@ -237,8 +244,9 @@ impl App {
                 self.inside = None;
                 self.tell(Tone::Bad, error.to_string());
             }
+            Msg::Desk(id, news) => self.desk_news(id, news),
             Msg::Tell(tone, text) => self.tell(tone, text),
-            Msg::Terminate => self.out.push(Effect::Quit),
+            Msg::Terminate => self.leave(),
             Msg::Tick => self.refresh(),
         }
         self.fit_terminal();
@@ -297,6 +305,9 @@ impl App {
         if self.in_terminal() {
             return self.terminal_scopes();
         }
+        if let Some(scopes) = self.desk_scopes() {
+            return scopes;
+        }
         let mut scopes = Vec::new();
         let target = if self.focus == Focus::Detail {
             match self.detail.tab {
@@ -335,7 +346,7 @@ impl App {
         if self.typing.is_some() {
             return self.typing_key(key);
         }
-        if self.terminal_key(key) {
+        if self.terminal_key(key) || self.desk_key(key) {
             return;
         }
         let chord = Chord::of(key);
@@ -361,6 +372,7 @@ impl App {
             self.out.push(Effect::Sweep);
         }
         self.follow_sessions(&before);
+        self.follow_desks();
         if back {
             self.tell(Tone::Good, format!("{} is back", self.snap.host));
         }
@@ -466,7 +478,11 @@ impl App {
             TaskEvent::Ended { id, .. } => Some(*id),
             _ => None,
         };
+        let id = match &event {
+            TaskEvent::Started { id, .. } | TaskEvent::Said { id, .. } | TaskEvent::Ended { id, .. } => *id,
+        };
         self.tasks.apply(event);
+        self.desk_task(id, ended.is_some());
         // What the host tells of a session is not heard within it.
         if let Some(inside) = self.inside.as_ref().filter(|_| ended.is_some()) {
             self.ask_left(inside.session.container.clone());

@@ -14,6 +14,7 @@ use crate::sessions::{Answer, Ask, Left, Session};
 use crate::tasks::{Job, TaskEvent, TaskId};
 use crate::terminal::Happened;
 
+use super::desk::{DeskId, DeskNews, DeskOrder, Remembered};
 use super::detail::Processes;
 use super::panes::logs::{LogAnswer, LogOrder};
 use super::panes::terminal::{TerminalId, TerminalOrder};
@@ -66,6 +67,8 @@ pub enum Msg {
     HostFailed(EngineError),
     /// Something to tell in the last line.
     Tell(Tone, String),
+    /// Something happened to a workspace on the screen.
+    Desk(DeskId, DeskNews),
     /// Someone outside wants the panel to end.
     Terminate,
     /// Time passed, so ages on screen may be wrong.
@@ -117,6 +120,10 @@ pub enum Effect {
     Outside,
     /// Send a request to a session's service; the figure comes back with the answer.
     Look(u64, Box<(Session, Ask)>),
+    /// Do something for a workspace on the screen.
+    Desk(DeskId, DeskOrder),
+    /// Remember this for the next panel.
+    Remember(Box<Remembered>),
     /// Draw everything again.
     Redraw,
     /// Stop, until the shell brings us back.

@@ -7,6 +7,8 @@ mod act;
 pub mod action;
 pub mod app;
 mod choose;
+pub mod desk;
+mod desk_task;
 pub mod detail;
 pub mod draw;
 pub mod editor;

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::config::{Config, Depth, Symbols, Theme};
 
+use super::desk::Remembered;
 use super::keymap::Keymap;
 
 /// What a person brought along: config, keys, colours.
@@ -29,6 +30,8 @@ pub struct Settings {
     pub zone: TimeZone,
     /// Whose sessions are started here.
     pub owner: String,
+    /// What is remembered of workspaces.
+    pub remembered: Remembered,
     /// Contexts of the docker CLI: name and address.
     pub hosts: Vec<(String, String)>,
 }
