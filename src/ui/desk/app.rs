@@ -53,8 +53,9 @@ impl App {
     /// Does something at the open workspace, and carries on what it wants.
     pub(in crate::ui) fn at_desk(&mut self, act: impl FnOnce(&mut Desk)) {
         let now = self.now;
+        let narrow = layout::room(self.desk_body()) == layout::Room::One;
         if let Some(desk) = self.desks.shown.and_then(|id| self.desks.of(id)) {
-            desk.now = now;
+            (desk.now, desk.narrow) = (now, narrow);
             act(desk);
         }
         self.grant_wishes();

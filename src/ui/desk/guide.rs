@@ -111,7 +111,7 @@ pub fn wrap(pieces: &[(Tone, String)], width: usize, indent: usize) -> Vec<TextL
         for word in text.split_inclusive(' ') {
             let wide = crate::text::width(word.trim_end());
             if used > indent && used + wide > width {
-                lines.push(std::mem::take(&mut line));
+                lines.push(ended(std::mem::take(&mut line)));
                 line.push(Tone::Plain, " ".repeat(indent));
                 used = indent;
             }
@@ -132,8 +132,20 @@ pub fn wrap(pieces: &[(Tone, String)], width: usize, indent: usize) -> Vec<TextL
             used += crate::text::width(word);
         }
     }
-    lines.push(line);
+    lines.push(ended(line));
     lines
+}
+
+/// Without blanks at its end, which would need room.
+fn ended(mut line: TextLine) -> TextLine {
+    while let Some((_, last)) = line.pieces.last_mut() {
+        last.truncate(last.trim_end().len());
+        if !last.is_empty() {
+            break;
+        }
+        line.pieces.pop();
+    }
+    line
 }
 
 #[cfg(test)]

@@ -268,6 +268,8 @@ pub struct Desk {
     pub zoomed: bool,
     /// Whether letters go into the text.
     pub typing: bool,
+    /// Whether there is room for one pane only.
+    narrow: bool,
     /// The instructions, as Markdown; and the first line shown.
     pub guide: (String, usize),
     /// The files.
@@ -299,6 +301,7 @@ impl Desk {
             beside: Pane::Files,
             zoomed: false,
             typing: false,
+            narrow: false,
             guide: (String::new(), 0),
             tree: Tree::default(),
             buffers: Buffers::default(),
@@ -329,6 +332,15 @@ impl Desk {
         self.typing = pane == Pane::Editor && self.typing;
         if pane != Pane::Editor {
             self.beside = pane;
+        }
+    }
+
+    /// Shows the output without taking the keys from whoever types.
+    fn show_output(&mut self, tab: OutputTab) {
+        self.output.show(tab);
+        self.beside = Pane::Output;
+        if (self.narrow || self.zoomed) && !self.typing || matches!(self.focus, Pane::Files | Pane::Guide) {
+            self.focus_on(Pane::Output);
         }
     }
 

@@ -14,8 +14,9 @@ impl Desk {
             DeskNews::Listed(Ok(listing)) => {
                 let first = self.reach != Reach::Here;
                 self.reach = Reach::Here;
+                let empty = self.tree.rows.is_empty();
                 self.tree.take(listing);
-                if first {
+                if first || empty && !self.tree.rows.is_empty() {
                     self.first_listed();
                 }
                 self.judge_again();

@@ -180,6 +180,38 @@ impl Desk {
         self.output.follow = self.output.tab != OutputTab::Problems;
     }
 
+    /// What a tab has to tell beside its name.
+    pub fn output_note(&self, tab: OutputTab) -> Option<(String, Tone)> {
+        match tab {
+            OutputTab::Problems => {
+                let all = || self.buffers.open.iter().flat_map(|b| &b.problems);
+                let worst = all().map(|p| p.severity).min_by_key(|s| severity_order(*s))?;
+                let tone = match worst {
+                    Severity::Error => Tone::Bad,
+                    Severity::Warning => Tone::Warn,
+                    Severity::Info => Tone::Muted,
+                };
+                Some((all().count().to_string(), tone))
+            }
+            OutputTab::Build => Some(match self.output.build.as_ref()?.lock().build.state {
+                BuildState::Running => ("◐".to_owned(), Tone::Warn),
+                BuildState::Done(_) => ("✔".to_owned(), Tone::Good),
+                BuildState::Failed(_) => ("✖".to_owned(), Tone::Bad),
+                BuildState::Cancelled => ("○".to_owned(), Tone::Muted),
+            }),
+            OutputTab::Run => Some(match self.output.run.as_ref()?.lock().ended {
+                None => ("●".to_owned(), Tone::Good),
+                Some(Ok(Some(_))) if !self.output.stopping => ("✖".to_owned(), Tone::Bad),
+                Some(_) => ("○".to_owned(), Tone::Muted),
+            }),
+            OutputTab::Answer => match self.output.answer.as_ref()? {
+                Ok(answer) if answer.code < 400 => Some((answer.code.to_string(), Tone::Good)),
+                Ok(answer) => Some((answer.code.to_string(), Tone::Warn)),
+                Err(_) => Some(("✖".to_owned(), Tone::Bad)),
+            },
+        }
+    }
+
     /// Goes where the line under the cursor leads.
     pub(super) fn open_line(&mut self) {
         let tab = self.output.tab as usize;
@@ -264,9 +296,7 @@ impl Desk {
         let tag = self.tag();
         let ask = BuildAsk { tag, dockerfile, no_cache: clean, ..BuildAsk::default() };
         self.wishes.push(Wish::Run(Job::Build { site: self.site.clone(), ask, watch }));
-        self.output.show(OutputTab::Build);
-        // Whoever types goes on typing; the output is beside the text where there is room.
-        self.beside = Pane::Output;
+        self.show_output(OutputTab::Build);
         self.make_build();
         self.tick();
     }
@@ -478,7 +508,8 @@ impl Desk {
                 lines.push((total, None));
                 for layer in built.layers.iter().filter(|l| l.size > 0) {
                     let mut line = TextLine::new(Tone::Number, format!("{:>9}  ", size(layer.size)));
-                    line.push(Tone::Muted, &layer.created_by);
+                    let base = layer.created_by.is_empty();
+                    line.push(Tone::Muted, if base { "the base image's own" } else { &layer.created_by });
                     lines.push((line, None));
                 }
                 lines.push((TextLine::blank(), None));

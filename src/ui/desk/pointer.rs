@@ -67,7 +67,7 @@ impl App {
                 }
             }),
             MouseEventKind::Down(MouseButton::Left) if pane == Pane::Output && place.y == area.y => {
-                let tab = crate::ui::draw::desk::output_tab_at(place.x - area.x);
+                let tab = crate::ui::draw::desk::output_tab_at(self, place.x - area.x);
                 self.at_desk(|desk| {
                     desk.focus_on(Pane::Output);
                     if let Some(tab) = tab {

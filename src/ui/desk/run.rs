@@ -84,8 +84,7 @@ impl Desk {
             options: self.output.options.clone(),
             watch,
         }));
-        self.output.show(OutputTab::Run);
-        self.beside = super::Pane::Output;
+        self.show_output(OutputTab::Run);
         self.make_run();
     }
 
@@ -155,8 +154,7 @@ impl Desk {
         self.output.asking = true;
         let options = self.output.options.clone().unwrap_or_default();
         self.order(DeskOrder::Ask(Box::new(AskOrder { container, ask, options })));
-        self.output.show(OutputTab::Answer);
-        self.beside = super::Pane::Output;
+        self.show_output(OutputTab::Answer);
         self.make_answer();
         Ok(())
     }

@@ -6,6 +6,7 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use crate::builds::Site;
 use crate::dockerfile::Severity;
 use crate::text::{fit, width};
 use crate::ui::action::{Action, Scope};
@@ -38,7 +39,11 @@ pub fn draw(app: &App, desk: &Desk, frame: &mut Frame<'_>) {
 fn bar_items(app: &App, desk: &Desk) -> (String, Vec<(u16, Pane, String)>) {
     let wide = app.size.width >= 100;
     let title = crate::text::clean(&desk.site.title()).into_owned();
-    let lead = format!(" {}  ", fit(&title, if wide { 40 } else { 18 }));
+    let name = match &desk.site {
+        Site::Session { session, .. } if wide => format!("{title} · {}", crate::text::clean(&session.workspace)),
+        _ => title,
+    };
+    let lead = format!(" {}  ", fit(&name, if wide { 40 } else { 18 }));
     let mut x = width(&lead) as u16;
     let mut items = Vec::new();
     for (n, pane) in Pane::ALL.into_iter().enumerate() {
@@ -325,30 +330,34 @@ fn terminal(app: &App, desk: &Desk, frame: &mut Frame<'_>, area: Rect) {
     nothing(app, frame, inside(area), &Empty::new("No terminal is open here", advice));
 }
 
-/// The tabs of the output: first cell from the pane's left edge, tab.
-fn output_tabs() -> Vec<(u16, OutputTab)> {
+/// The tabs of the output: first cell from the pane's left edge, tab, what it is called, what it has to tell.
+fn output_tabs(desk: &Desk) -> Vec<(u16, OutputTab, String, Option<(String, Tone)>)> {
     let mut x = 2;
     let mut tabs = Vec::new();
     for tab in OutputTab::ALL {
-        tabs.push((x, tab));
-        x += width(tab.title()) as u16 + 2;
+        let note = desk.output_note(tab);
+        let cells = width(tab.title()) + note.as_ref().map_or(0, |(text, _)| width(text) + 1);
+        tabs.push((x, tab, tab.title().to_owned(), note));
+        x += cells as u16 + 2;
     }
     tabs
 }
 
 /// The tab at a cell of the output's first line, counted from its left edge.
-pub fn output_tab_at(x: u16) -> Option<OutputTab> {
-    let at = |(start, tab): &(u16, OutputTab)| (*start..*start + width(tab.title()) as u16).contains(&x);
-    output_tabs().into_iter().find(at).map(|(_, tab)| tab)
+pub fn output_tab_at(app: &App, x: u16) -> Option<OutputTab> {
+    output_tabs(app.desk()?).into_iter().rfind(|(start, ..)| *start <= x).map(|(_, tab, ..)| tab)
 }
 
 fn output(app: &App, desk: &Desk, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.settings.theme;
     let on = focused(app, desk, Pane::Output);
     let mut title = vec![Span::raw(" ")];
-    for (_, tab) in output_tabs() {
+    for (_, tab, name, note) in output_tabs(desk) {
         let here = tab == desk.output.tab;
-        title.push(Span::styled(tab.title(), if here { theme.tab_active } else { theme.tab_inactive }));
+        title.push(Span::styled(name, if here { theme.tab_active } else { theme.tab_inactive }));
+        if let Some((text, tone)) = note {
+            title.push(Span::styled(format!(" {text}"), style(theme, tone)));
+        }
         title.push(Span::raw("  "));
     }
     let mut block = pane(app, Line::from(cut(title, usize::from(area.width.saturating_sub(2)))), on);
