@@ -20,6 +20,8 @@ pub struct Dockerfile {
     pub problems: Vec<Problem>,
     /// Where each line begins.
     pub(super) lines: Vec<usize>,
+    /// The last line says that it goes on.
+    pub(super) open_end: bool,
 }
 
 /// A parser directive.
@@ -162,6 +164,8 @@ pub struct Instruction {
     pub broken: bool,
     /// Lines without anything between its lines, each with its end.
     pub empty_lines: Vec<Span>,
+    /// The escape characters that continue a line.
+    pub continuations: Vec<usize>,
 }
 
 impl Instruction {

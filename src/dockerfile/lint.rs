@@ -218,7 +218,8 @@ impl Finding {
 /// Judges a Dockerfile. The findings are in the order of the text.
 pub fn lint(text: &str, around: &Surroundings<'_>) -> Vec<Diagnostic> {
     let file = parse(text);
-    let scripts = file.instructions.iter().map(|i| Script::of(i.inner.as_deref().unwrap_or(i), text)).collect();
+    let scripts =
+        file.instructions.iter().map(|i| Script::of(i.inner.as_deref().unwrap_or(i), text, file.escape)).collect();
     let subject = Subject { text, file: &file, around, scripts };
     let pragmas = Pragmas::of(text, &file);
     let mut found: Vec<(&Rule, Finding)> = Vec::new();
@@ -228,7 +229,7 @@ pub fn lint(text: &str, around: &Surroundings<'_>) -> Vec<Diagnostic> {
         }
         let mut findings = Vec::new();
         (rule.check)(&subject, &mut findings);
-        found.extend(findings.into_iter().filter(|f| !pragmas.silent(rule, &f.span)).map(|f| (rule, f)));
+        found.extend(findings.into_iter().filter(|f| !pragmas.silent(&file, rule, &f.span)).map(|f| (rule, f)));
     }
     found.sort_by(|(a, f), (b, g)| (f.span.start, f.span.end, a.code).cmp(&(g.span.start, g.span.end, b.code)));
     let mut offsets: Vec<usize> = found.iter().flat_map(|(_, f)| [f.span.start, f.span.end]).collect();

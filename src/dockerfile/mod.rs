@@ -28,5 +28,5 @@ pub use instruction::{
 pub use lint::{Diagnostic, Edit, Fix, RuleChoice, Severity, Surroundings, lint, mended};
 pub use parse::parse;
 pub use rules::{Rule, rules};
-pub use shell::{Command, Script};
+pub use shell::{Command, Joint, Script};
 pub use source::{Joined, Place, Span};

@@ -125,7 +125,9 @@ impl<'a> Reader<'a> {
         let mut joined = Joined::nothing(start);
         let mut empty_lines = Vec::new();
         let mut end = line.start + line.text.len();
+        let mut continuations = Vec::new();
         let mut more = self.continued(body);
+        continuations.extend(more.map(|m| start + m.len()));
         joined.push(more.unwrap_or(body), start);
         while more.is_some() {
             let Some(line) = self.line() else { break };
@@ -138,11 +140,13 @@ impl<'a> Reader<'a> {
             }
             end = line.start + line.text.len();
             more = self.continued(line.text);
+            continuations.extend(more.map(|m| line.start + m.len()));
             joined.push(more.unwrap_or(line.text), line.start);
         }
         if more.is_some() {
             // The file ends within the instruction: what stands behind its last words belongs to nobody.
             empty_lines.clear();
+            self.file.open_end = true;
         }
         let inside = trimmed(joined.text());
         if inside.is_empty() {
@@ -154,6 +158,7 @@ impl<'a> Reader<'a> {
         let mut instruction = self.instruction(&joined, false);
         instruction.span.end = end.max(instruction.span.end);
         instruction.empty_lines = empty_lines;
+        instruction.continuations = continuations;
         self.heredocs(&joined, &mut instruction);
         self.file.instructions.push(instruction);
     }
@@ -248,6 +253,7 @@ impl<'a> Reader<'a> {
             stage: None,
             broken: false,
             empty_lines: Vec::new(),
+            continuations: Vec::new(),
         };
         let flags_end = flags(line, word, &mut instruction.flags);
         let rest = trimmed(&text[flags_end..]);

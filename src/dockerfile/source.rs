@@ -84,11 +84,6 @@ impl Joined {
         self.text.is_empty()
     }
 
-    /// Whether it stands on one line of the file.
-    pub(super) fn whole(&self) -> bool {
-        self.pieces.len() < 2
-    }
-
     /// Where a byte of this text stands in the whole text.
     pub(super) fn source(&self, at: usize) -> usize {
         if at > 0 && at >= self.text.len() {
@@ -102,6 +97,19 @@ impl Joined {
     pub fn span(&self, range: Span) -> Span {
         let start = self.source(range.start);
         if range.end <= range.start { start..start } else { start..self.source(range.end - 1) + 1 }
+    }
+
+    /// The same without what stands between its pieces.
+    pub(super) fn segments(&self, range: Span) -> impl Iterator<Item = Span> {
+        let first = self.pieces.partition_point(|p| p.0 <= range.start).saturating_sub(1);
+        let ends = self.pieces[first..].iter().skip(1).map(|p| p.0).chain([self.text.len()]);
+        self.pieces[first..].iter().zip(ends).take_while(move |(p, _)| p.0 < range.end).filter_map({
+            let range = range.clone();
+            move |(&(here, there), end)| {
+                let (start, end) = (range.start.max(here), range.end.min(end));
+                (start < end).then(|| there + (start - here)..there + (end - here))
+            }
+        })
     }
 
     /// A part of it.
