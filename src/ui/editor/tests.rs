@@ -67,6 +67,7 @@ pub(super) fn open(text: &str, language: Language) -> Editor {
     let mut editor = Editor::new(&plain, language);
     let (line, column) = editor.place_of(cursor);
     editor.go_to(line, column);
+    editor.screen_mut().rows = 10;
     editor
 }
 

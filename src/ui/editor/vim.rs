@@ -394,11 +394,7 @@ impl Editor {
                         self.vim_on_range(Op::Delete, from, to);
                     }
                     let removed = std::mem::replace(&mut self.copied, put);
-                    let at_end = by_lines && first > self.document.last();
-                    self.vim_put(
-                        at_end || (!by_lines && from.byte >= self.document.line(from.line).len() && from.byte > 0),
-                        1,
-                    );
+                    self.vim_put(by_lines && first > self.document.last(), 1);
                     self.document.end_group();
                     self.copied = removed;
                     return Some(Answer::Changed);

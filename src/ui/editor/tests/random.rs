@@ -108,7 +108,7 @@ fn carry_out(editor: &mut Editor, act: &Act, set: Keys) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn undo_leads_back_to_the_first_text_and_redo_to_the_last(

@@ -80,7 +80,7 @@ fn operators() {
         ("foo |bar baz", "d$", "foo| "),
         ("foo |bar baz", "D", "foo| "),
         ("foo b|ar", "d0", "|ar"),
-        ("a|,b,c", "dt,", "a|,b,c"),
+        ("a|,b,c", "dt,", "a|,c"),
         ("|a,b,c", "df,", "|b,c"),
         ("a,b,|c", "dF,", "a,b|c"),
         ("f|(a, b) c", "d%", "f| c"),
@@ -119,7 +119,7 @@ fn operators() {
         ("|a\nb", ">j", "    |a\n    b"),
         ("    |a\nb", "<<", "|a\nb"),
         ("|foo bar", "gUw", "|FOO bar"),
-        ("|foo\nbar", "gUU", "|foo\nbar"),
+        ("|foo\nbar", "gUU", "|FOO\nbar"),
         ("foo ba|r", "g~iw", "foo |BAR"),
     ]);
     check(
@@ -169,7 +169,7 @@ fn inserting_again_and_back() {
         ("|a", "3ix<esc>", "xx|xa"),
         ("|a", "2ob<esc>", "a\nb\n|b"),
         ("|a", "ione two<esc>u", "|a"),
-        ("|a", "ione two<esc>u<ctrl-r>", "|one twoa"),
+        ("|a", "ione two<esc>u<ctrl-r>", "one two|a"),
         ("|foo bar baz", "cwx<esc>w.w.", "x x |x"),
         ("|foo bar baz", "cwx<esc>uw.", "foo |x baz"),
         ("|foo bar baz", "dw.", "|baz"),
@@ -205,7 +205,10 @@ fn selecting() {
         ("|a\nb\nc", "Vj:s/$/;/<enter>", "a;\n|b;\nc"),
         ("|abc", "vv", "|abc"),
         ("|abc", "v<esc>x", "|bc"),
-        ("|one two", "ywwviwp", "one one|"),
+        ("|one two", "yiwwviwp", "one on|e"),
+        ("|one two x", "yiwwviwpu", "one |two x"),
+        ("|a\nb\nc", "yyjVp", "a\n|a\nc"),
+        ("|a\nb", "yyjVp", "a\n|a"),
     ]);
 }
 
@@ -216,16 +219,16 @@ fn lines_after_a_colon() {
         ("|a\nb\nc", ":$<enter>", "a\nb\n|c"),
         ("|a a\na", ":s/a/b/<enter>", "|b a\na"),
         ("|a a\na", ":s/a/b/g<enter>", "|b b\na"),
-        ("|a a\na", ":%s/a/b/g<enter>", "|b b\nb"),
+        ("|a a\na", ":%s/a/b/g<enter>", "b b\n|b"),
         ("|a a\na", ":%s/a/b/g<enter>u", "|a a\na"),
-        ("|a\na\na", ":2,3s/a/b<enter>", "|a\nb\nb"),
-        ("|a\na\na", ":.,+1s/a/b<enter>", "|b\nb\na"),
+        ("|a\na\na", ":2,3s/a/b<enter>", "a\nb\n|b"),
+        ("|a\na\na", ":.,+1s/a/b<enter>", "b\n|b\na"),
         ("|k=v", ":s/(\\w)=(\\w)/\\2=\\1/<enter>", "|v=k"),
         ("|a/b", ":s/\\//-/<enter>", "|a-b"),
         ("|a/b", ":s#/#&&#<enter>", "|a//b"),
         ("|A a", ":s/a/x/gi<enter>", "|x x"),
         ("|a\nb\nc", ":2d<enter>", "a\n|c"),
-        ("|a\nb", "2:s/./x<enter>", "|x\nx"),
+        ("|a\nb", "2:s/./x<enter>", "x\n|x"),
         ("|a", ":s/b/c<bs><bs><bs><bs><bs><bs><bs>x", "|"),
     ]);
     let mut editor = open("|a", Language::Plain);

@@ -167,10 +167,16 @@ impl Editor {
             }
         }
         let Some(search) = self.search.take() else { return Answer::Say("nothing to search for".to_owned()) };
+        let lines = self.document.lines().get(first..=last).unwrap_or_default();
+        let reached = lines.iter().rposition(|line| search.pattern.is_match(line)).map(|n| first + n);
         let count = self.replace_in(first, last, &search.pattern, &with, true, flags.contains('g'));
         self.search = Some(search);
         if count == 0 {
             return Answer::Say(format!("not found: {query}"));
+        }
+        if let Some(line) = reached {
+            self.cursor = self.first_of(line.min(self.document.last()));
+            self.document.stands((self.cursor, None));
         }
         self.vim.said = Some(format!("{count} replaced"));
         Answer::Changed
