@@ -83,6 +83,8 @@ struct Done {
 #[derive(Debug)]
 struct Step {
     kind: Kind,
+    /// It is undone and made again together with the one before it.
+    joined: bool,
     /// In the order in which they were made: from the last place in the text to the first.
     done: Vec<Done>,
     before: Stand,
@@ -113,6 +115,8 @@ pub(super) struct Document {
     bytes: usize,
     /// Whether the last step may grow.
     open: bool,
+    /// Whether steps belong together now, and whether there is one already.
+    group: Option<bool>,
     /// How many texts there have been, and which one this is: undo comes back to one that was.
     texts: u64,
     text: u64,
@@ -128,6 +132,7 @@ impl Document {
             at: 0,
             bytes: 0,
             open: false,
+            group: None,
             texts: 0,
             text: 0,
             saved: 0,
@@ -166,6 +171,18 @@ impl Document {
     pub fn saved(&mut self) {
         self.saved = self.text;
         self.open = false;
+    }
+
+    /// From here on, all changes are one step together.
+    pub fn begin_group(&mut self) {
+        self.open = false;
+        self.group = self.group.or(Some(false));
+    }
+
+    /// What comes now is a step of its own again.
+    pub fn end_group(&mut self) {
+        self.open = false;
+        self.group = None;
     }
 
     /// What was typed so far is a step of its own.
@@ -262,7 +279,9 @@ impl Document {
             _ => Some(done),
         };
         if let Some(done) = rest {
-            let step = Step { kind, done, before, after: before, texts: (from, self.text) };
+            let joined = self.group == Some(true);
+            self.group = self.group.map(|_| true);
+            let step = Step { kind, joined, done, before, after: before, texts: (from, self.text) };
             self.bytes += step.bytes();
             self.steps.push_back(step);
         }
@@ -287,25 +306,36 @@ impl Document {
 
     /// One step back: what moved, and where one stood.
     pub fn undo(&mut self) -> Option<(Vec<Shift>, Stand)> {
-        self.open = false;
-        let at = self.at.checked_sub(1)?;
-        let step = self.steps.get(at)?;
-        self.at = at;
-        self.text = step.texts.0;
-        let (stand, moves) = (step.before, step.done.iter().rev());
-        let moves: Vec<_> = moves.map(|d| (d.from, d.inserted.clone(), d.removed.clone())).collect();
-        Some((self.swap(moves), stand))
+        self.end_group();
+        let mut shifts = Vec::new();
+        loop {
+            let step = self.steps.get(self.at.checked_sub(1)?)?;
+            self.at -= 1;
+            self.text = step.texts.0;
+            let (joined, stand) = (step.joined, step.before);
+            let moves = step.done.iter().rev().map(|d| (d.from, d.inserted.clone(), d.removed.clone())).collect();
+            shifts.extend(self.swap(moves));
+            if !joined || self.at == 0 {
+                return Some((shifts, stand));
+            }
+        }
     }
 
     /// Makes again what was undone.
     pub fn redo(&mut self) -> Option<(Vec<Shift>, Stand)> {
-        self.open = false;
-        let step = self.steps.get(self.at)?;
-        self.at += 1;
-        self.text = step.texts.1;
-        let (stand, moves) = (step.after, step.done.iter());
-        let moves: Vec<_> = moves.map(|d| (d.from, d.removed.clone(), d.inserted.clone())).collect();
-        Some((self.swap(moves), stand))
+        self.end_group();
+        let mut shifts = Vec::new();
+        loop {
+            let step = self.steps.get(self.at)?;
+            self.at += 1;
+            self.text = step.texts.1;
+            let stand = step.after;
+            let moves = step.done.iter().map(|d| (d.from, d.removed.clone(), d.inserted.clone())).collect();
+            shifts.extend(self.swap(moves));
+            if !self.steps.get(self.at).is_some_and(|next| next.joined) {
+                return Some((shifts, stand));
+            }
+        }
     }
 
     fn swap(&mut self, moves: Vec<(Place, String, String)>) -> Vec<Shift> {

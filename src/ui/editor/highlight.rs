@@ -44,7 +44,7 @@ static GRAMMARS: LazyLock<SyntaxSet> = LazyLock::new(two_face::syntax::extra_new
 
 /// Which roles the scopes of the grammars have. The most special scope that is here decides.
 static ROLES: LazyLock<Vec<(Scope, Option<Role>)>> = LazyLock::new(|| {
-    let roles: [(&str, Option<Role>); 30] = [
+    let roles = [
         ("comment", Some(Role::Comment)),
         ("string.unquoted.plain", None),
         ("string.unquoted.heredoc", None),
@@ -56,7 +56,9 @@ static ROLES: LazyLock<Vec<(Scope, Option<Role>)>> = LazyLock::new(|| {
         ("constant.language", Some(Role::Bool)),
         ("constant.character.escape", Some(Role::Number)),
         ("keyword.operator", None),
-        ("keyword.control.dockerfile", Some(Role::Keyword)),
+        ("keyword.operator.dockerfile", Some(Role::Keyword)),
+        ("keyword.operator.path", Some(Role::Variable)),
+        ("keyword.operator.logical.path", Some(Role::Keyword)),
         ("keyword", Some(Role::Keyword)),
         ("storage", Some(Role::Keyword)),
         ("support.function", Some(Role::Key)),
@@ -65,7 +67,11 @@ static ROLES: LazyLock<Vec<(Scope, Option<Role>)>> = LazyLock::new(|| {
         ("entity.name.function", Some(Role::Key)),
         ("entity.name.class", Some(Role::Key)),
         ("entity.name.table", Some(Role::Keyword)),
-        ("entity.name.enum", Some(Role::Variable)),
+        ("entity.name.enum", Some(Role::Number)),
+        ("entity.name.pattern", None),
+        ("entity.name.section", Some(Role::Keyword)),
+        ("punctuation.definition.variable", Some(Role::Variable)),
+        ("punctuation.definition.comment", Some(Role::Comment)),
         ("entity.name", Some(Role::Key)),
         ("meta.mapping.key", Some(Role::Key)),
         ("markup.heading", Some(Role::Keyword)),
@@ -94,11 +100,16 @@ fn grammar(language: Language) -> Option<&'static SyntaxReference> {
     GRAMMARS.find_syntax_by_name(name)
 }
 
+/// Around strings that are keys, in JSON.
+static KEYS: LazyLock<Option<Scope>> = LazyLock::new(|| Scope::new("meta.mapping.key").ok());
+
 fn role_of(scopes: &ScopeStack) -> Option<Role> {
-    scopes.as_slice().iter().rev().find_map(|scope| {
+    let role = scopes.as_slice().iter().rev().find_map(|scope| {
         let fits = ROLES.iter().filter(|(prefix, _)| prefix.is_prefix_of(*scope));
         fits.max_by_key(|(prefix, _)| prefix.len()).map(|(_, role)| *role)
-    })?
+    })?;
+    let is_key = |scope: &Scope| KEYS.is_some_and(|keys| keys.is_prefix_of(*scope));
+    if role == Some(Role::Text) && scopes.as_slice().iter().any(is_key) { Some(Role::Key) } else { role }
 }
 
 /// Longer lines have no colour: a grammar takes its time with them.
@@ -116,6 +127,7 @@ fn tokens(state: &mut State, line: &str) -> Vec<Token> {
     let mut add = |from: usize, to: usize, role: Option<Role>| {
         let to = to.min(line.len());
         let Some(role) = role.filter(|_| from < to) else { return };
+        let role = if role == Role::Bool && matches!(&line[from..to], "null" | "None") { Role::Null } else { role };
         match found.last_mut() {
             Some(last) if last.to == from && last.role == role => last.to = to,
             _ => found.push(Token { from, to, role }),
@@ -261,5 +273,49 @@ impl Colours {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is coloured in a text, line by line.
+    fn coloured(language: Language, text: &str) -> Vec<Vec<(&str, Role)>> {
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut colours = Colours::default();
+        colours.prepare(&lines, language, 0, lines.len());
+        let pieces = text.lines().enumerate();
+        pieces.map(|(n, line)| colours.of(n).iter().map(|t| (&line[t.from..t.to], t.role)).collect()).collect()
+    }
+
+    #[test]
+    fn every_language_has_its_colours() {
+        use Role::{Bool, Comment, Key, Keyword, Null, Number, Text, Variable};
+        let yaml = coloured(Language::Yaml, "a: 1 # c\nb: '2\n  c'\n- d: true\n- ~\n- plain");
+        assert_eq!(yaml[0], [("a", Key), ("1", Number), ("# c", Comment)]);
+        assert_eq!(yaml[2], [("  c'", Text)]);
+        assert_eq!(yaml[3], [("d", Key), ("true", Bool)]);
+        assert_eq!((&yaml[4], &yaml[5]), (&vec![("~", Null)], &vec![]));
+        let docker = coloured(Language::Dockerfile, "FROM a:12 AS b\nRUN x \"y\"\nCMD [\"z\"]\n# c");
+        assert_eq!(docker[0], [("FROM", Keyword), ("12", Number), ("AS", Keyword), ("b", Variable)]);
+        assert_eq!(docker[2], [("CMD ", Keyword), ("\"z\"", Text)]);
+        assert_eq!(docker[3], [("# c", Comment)]);
+        let shell = coloured(Language::Shell, "if true; then echo \"x $A\"; fi");
+        assert!(shell[0].contains(&("if", Keyword)) && shell[0].contains(&("$A", Variable)));
+        let python = coloured(Language::Python, "def f(a):\n    return 'x'");
+        assert!(python[0].contains(&("def", Keyword)) && python[0].contains(&("f", Key)));
+        assert_eq!(python[1], [("return", Keyword), ("'x'", Text)]);
+        let json = coloured(Language::Json, "{\"a\": 1, \"b\": [true, null, \"x\"]}");
+        assert_eq!(
+            json[0],
+            [("\"a\"", Key), ("1", Number), ("\"b\"", Key), ("true", Bool), ("null", Null), ("\"x\"", Text)]
+        );
+        let toml = coloured(Language::Toml, "[t]\na = \"b\"");
+        assert_eq!(toml, [vec![("t", Keyword)], vec![("a", Key), ("\"b\"", Text)]]);
+        let markdown = coloured(Language::Markdown, "# T\n`code`");
+        assert_eq!(markdown[1], [("`code`", Text)]);
+        let ignore = coloured(Language::Dockerignore, "# c\n!keep/**");
+        assert_eq!(ignore, [vec![("# c", Comment)], vec![("!", Keyword), ("**", Variable)]]);
     }
 }

@@ -38,6 +38,12 @@ pub(super) struct Search {
     left: Place,
 }
 
+impl Search {
+    pub fn new(pattern: Regex, expands: bool, here: Place) -> Self {
+        Self { pattern, expands, origin: here, left: here }
+    }
+}
+
 /// Matches are counted up to this.
 const COUNTED: usize = 99_999;
 
