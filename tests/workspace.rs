@@ -334,7 +334,7 @@ async fn only_text_of_bounded_size_is_opened_and_stays_as_it_was_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn owner_and_mode_stay() {
     both(async |bench| {
-        bench.sh("echo one > a; chmod 4750 a; chown 1234:5678 a; mkdir theirs; chown 12:34 theirs");
+        bench.sh("echo one > a; chown 1234:5678 a; chmod 4750 a; mkdir theirs; chown 12:34 theirs");
         let stamp = bench.text("a").await.stamp;
         bench.saved("a", "two\n", Some(&stamp)).await;
         assert_eq!(bench.sh("stat -c '%u:%g %a' a; cat a"), "1234:5678 4750\ntwo");
@@ -739,7 +739,7 @@ async fn a_listing_that_is_too_long_is_cut_from_below() {
         assert_eq!(of("z/last"), Some(Kind::File));
         assert_eq!(of("a/b"), Some(Kind::Folder(Inside::Cut)));
         let mut order = listing.entries.iter().map(|e| &e.path);
-        assert!(order.any(|p| p == "a/b/1") && order.any(|p| p == "z") && order.any(|p| p == "top"));
+        assert!(order.any(|p| p.starts_with("a/b/")) && order.any(|p| p == "z") && order.any(|p| p == "top"));
     })
     .await;
 }

@@ -408,3 +408,8 @@ fn parse(kept: &Path) -> Result<(Key, String, Draft), Unread> {
     let draft = Draft { text, form: head.form, base: head.base, cursor: head.cursor, at: head.at };
     Ok((head.key, head.path, draft))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "drafts_tests.rs"]
+mod tests;

@@ -47,11 +47,11 @@ sub place {
     for (1 .. 40) {
         -l $path or return $path;
         defined(my $to = readlink $path) or broken();
-        $to =~ s{/+$}{}s;
+        $to =~ s{(?<=.)/+$}{}s;
         my ($dir) = $path =~ m{^(.*)/}s;
         $to = "$dir/$to" unless $to =~ m{^/};
-        if ($to =~ m{(^|/)\.\.?$}s or $to eq '') {
-            defined($to = Cwd::realpath($to eq '' ? '/' : $to)) or broken();
+        if ($to =~ m{(^|/)\.\.?$}s) {
+            defined($to = Cwd::realpath($to)) or broken();
         }
         fail('outside') if $to eq '/' and $root ne '/';
         $path = named($to);

@@ -84,7 +84,8 @@ fn refused(code: &str, words: String, err: &[u8]) -> Why {
         "outside" => Why::Outside,
         "special" => Why::Special,
         "owner" => Why::Owner,
-        "tar" if err.contains("No space left") => Why::System(28, String::new()),
+        // A disk that takes the beginning of a piece is as full as one that takes nothing.
+        "tar" if err.contains("No space left") || err.contains(": Wrote only ") => Why::System(28, String::new()),
         "tar" if err.contains("quota exceeded") => Why::System(122, String::new()),
         "tar" => Why::System(0, err.lines().next().unwrap_or("tar failed").to_owned()),
         "short" => Why::System(0, "not all of it arrived; nothing was changed".into()),

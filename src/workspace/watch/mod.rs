@@ -209,7 +209,7 @@ fn compare(before: &Listing, now: &Listing, teller: &Teller) {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_waits_is_bounded_and_told_once() {
         let teller = Teller::default();
         for _ in 0..3 {
