@@ -5,10 +5,15 @@
 //! in which most of what is wrong shows; [`verdict`] says the same of one that ended later, and [`look`] of one that
 //! runs but does not answer. The words are made by [`explain`] and [`explain_silence`] from facts alone.
 
+mod ended;
 mod explain;
 mod listen;
 mod options;
 mod place;
+mod refused;
+mod silence;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -20,14 +25,17 @@ use crate::engine::request::{Answer, Ask, Reach, Silence};
 use crate::engine::{Address, Engine, EngineError, ErrorKind, ExecAsk, LogAsk};
 use crate::logs::{self, Reader, Shape};
 
-pub use explain::{End, Facts, Place, Trouble, explain, explain_silence};
+pub use explain::{End, Facts, Place, Trouble, explain};
 pub use listen::{Listener, listeners};
 pub use options::{ImageFacts, Options, Port, Texts, Wrong, docker_command};
+pub use silence::explain_silence;
 
 /// The label of a container that is a run: the workspace it belongs to.
 pub const LABEL: &str = "dev.ondeck.run";
 /// How long a run is watched for an early end.
 const FIRST: Duration = Duration::from_secs(3);
+/// How often it is looked at meanwhile.
+const LOOKS: u32 = 3;
 /// How long a run that is replaced may take to stop.
 const GRACE: i32 = 5;
 /// The last lines of a log that are read for a reason.
@@ -121,18 +129,27 @@ async fn begin(engine: &Engine, plan: &Plan, tell: &(dyn Fn(String) + Send + Syn
 
 /// Watches the first seconds.
 async fn watch(engine: &Engine, plan: &Plan, image: &ImageFacts, id: &str) -> Result<Outcome, EngineError> {
-    match engine.wait(id, FIRST).await {
-        Ok(_) => {}
-        Err(e) if e.kind == ErrorKind::Timeout => {}
-        Err(e) => return Err(e),
+    let mut inspection = engine.inspect(id).await?;
+    let tcp = || plan.options.ports.iter().filter(|p| !p.udp).map(|p| p.container);
+    for _ in 0..LOOKS {
+        match engine.wait(id, FIRST / LOOKS).await {
+            Err(e) if e.kind != ErrorKind::Timeout => return Err(e),
+            _ => {}
+        }
+        inspection = engine.inspect(id).await?;
+        let open = |found: &[Listener]| tcp().all(|port| found.iter().any(|l| l.port == port && !l.loopback));
+        // What serves already is past its beginning.
+        let up = inspection.container.state.is_up();
+        if !up || (tcp().next().is_some() && found(engine, &inspection).await.is_some_and(|f| open(&f))) {
+            break;
+        }
     }
-    let inspection = engine.inspect(id).await?;
     let container = inspection.container.clone();
     if !container.state.is_up() {
         let trouble = ended(engine, &inspection, image, &plan.options).await?;
         return Ok(Outcome::Ended(Run { container, warning: None }, trouble));
     }
-    let published: Vec<u16> = plan.options.ports.iter().filter(|p| !p.udp).map(|p| p.container).collect();
+    let published: Vec<u16> = tcp().collect();
     let mut warning = None;
     // What listens nowhere yet may be slow to begin.
     if let Some(found) = found(engine, &inspection).await.filter(|f| !f.is_empty() && !published.is_empty())
@@ -221,7 +238,7 @@ async fn failed(engine: &Engine, plan: &Plan, image: &ImageFacts, error: &Engine
     let port = explain::port_in(&error.message);
     let holds = |c: &&Container| c.ports.iter().any(|p| p.host.is_some() && p.host == port);
     let script = match (id, explain::program_in(&error.message)) {
-        (Some(id), Some(program)) => first_line(engine, id, &program).await,
+        (Some(id), Some(program)) => first_line(engine, id, plan.options.dir_in(image), &program).await,
         _ => None,
     };
     explain(&Facts {
@@ -247,7 +264,7 @@ async fn ended(
     let detail = container.detail.clone().unwrap_or_default();
     let log = last_lines(engine, container, detail.tty).await?;
     let script = match log.iter().rev().find_map(|line| explain::program_in(line)) {
-        Some(program) => first_line(engine, &container.id, &program).await,
+        Some(program) => first_line(engine, &container.id, options.dir_in(image), &program).await,
         None => None,
     };
     let code = inspection.raw["State"]["ExitCode"].as_i64().unwrap_or_default();
@@ -265,9 +282,10 @@ async fn ended(
     }))
 }
 
-/// The first line of a file in a container, when it is text.
-async fn first_line(engine: &Engine, container: &str, path: &str) -> Option<String> {
-    let start = engine.file_start(container, path, 256).await.ok()??;
+/// The first line of a file in a container, as seen from its working directory.
+async fn first_line(engine: &Engine, container: &str, dir: &str, path: &str) -> Option<String> {
+    let path = std::path::Path::new("/").join(dir).join(path);
+    let start = engine.file_start(container, &path.to_string_lossy(), 256).await.ok()??;
     let line = start.split(|b| *b == b'\n').next().unwrap_or_default();
     // Kept as it is: what matters of it may be a character that cannot be seen.
     Some(String::from_utf8_lossy(line).into_owned())
@@ -299,9 +317,19 @@ async fn found(engine: &Engine, inspection: &Inspection) -> Option<Vec<Listener>
     {
         return Some(listeners(&String::from_utf8_lossy(&ran.out)));
     }
-    // An image without programs: a local engine's host, that is this one, knows it too.
-    let pid = container.detail.as_ref()?.pid.filter(|_| engine.endpoint().is_local())?;
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/net/{file}"));
-    let text = read("tcp").ok()? + &read("tcp6").unwrap_or_default();
-    Some(listeners(&text))
+    // An image without programs. Whoever is beside the engine sees the same: this machine, or the session it is in.
+    let pid = container.detail.as_ref()?.pid?;
+    let files = ["tcp", "tcp6"].map(|file| format!("/proc/{pid}/net/{file}"));
+    let text = match &engine.endpoint().address {
+        Address::Unix(_) => {
+            std::fs::read_to_string(&files[0]).ok()? + &std::fs::read_to_string(&files[1]).unwrap_or_default()
+        }
+        Address::Inside { via, container, .. } => {
+            let ask = ExecAsk::of(std::iter::once("cat").chain(files.iter().map(String::as_str)));
+            let ran = Engine::connect(via).ok()?.exec_run(container, &ask).await.ok()?;
+            String::from_utf8_lossy(&ran.out).into_owned()
+        }
+        _ => return None,
+    };
+    text.starts_with("  sl").then(|| listeners(&text))
 }

@@ -156,6 +156,11 @@ impl Options {
         }
     }
 
+    /// The directory that it works in.
+    pub(super) fn dir_in<'a>(&'a self, image: &'a ImageFacts) -> &'a str {
+        self.dir.as_deref().unwrap_or(&image.dir)
+    }
+
     /// The body of the request that makes such a container.
     pub(super) fn body(&self, image: &str, workspace: &str) -> Value {
         let key = |port: &Port| format!("{}/{}", port.container, port.protocol());
