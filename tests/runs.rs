@@ -259,13 +259,14 @@ async fn scripts_that_cannot_be_executed_say_which_line_is_wrong() {
         ("mode", 0o644, b"#!/bin/sh\n"),
         ("good", 0o755, b"#!/bin/sh\necho before\nnosuch-command --x\n"),
     ];
-    let image = yard.image("files", IMAGE, "COPY . /app\nRUN ln -s /app/crlf /bin/linked\nWORKDIR /app", &files);
+    let image =
+        yard.image("files", IMAGE, "COPY . /app\nRUN ln -s /app/crlf /usr/local/sbin/linked\nWORKDIR /app", &files);
     let ends = async |name: &str| match yard.start(&yard.plan(&image, command(&[name]))).await {
         Outcome::Ended(_, trouble) | Outcome::Failed(trouble) => trouble,
         other => panic!("it runs: {other:?}"),
     };
     is(&ends("/app/crlf").await, "/app/crlf cannot be executed", "CR LF", &file("/app/crlf", 1));
-    is(&ends("linked").await, "/bin/linked cannot be executed", "CR LF", &file("/bin/linked", 1));
+    is(&ends("linked").await, "/usr/local/sbin/linked cannot be executed", "CR LF", &file("/usr/local/sbin/linked", 1));
     is(
         &ends("/app/nosuch").await,
         "/app/nosuch cannot be executed",

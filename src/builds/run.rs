@@ -36,6 +36,8 @@ pub const LABEL: &str = "dev.ondeck.run";
 const FIRST: Duration = Duration::from_secs(3);
 /// How often it is looked at meanwhile.
 const LOOKS: u32 = 3;
+/// How long a run may take to end whose connection broke.
+const LAST: Duration = Duration::from_secs(1);
 /// How long a run that is replaced may take to stop.
 const GRACE: i32 = 5;
 /// The last lines of a log that are read for a reason.
@@ -214,15 +216,19 @@ pub async fn look(engine: &Engine, container: &str, ask: &Ask, options: &Options
         Ok(answer) => return Ok(answer),
         Err(silence) => silence,
     };
-    // It may have ended of this very request.
+    // It may have ended of this very request, which its engine learns a moment later than its client.
+    if matches!(silence, Silence::Broke(_) | Silence::Refused) {
+        match engine.wait(&run.id, LAST).await {
+            Err(e) if e.kind != ErrorKind::Timeout => return Err(Trouble::of_engine(&e)),
+            _ => {}
+        }
+    }
+    let found = found(engine, &inspection).await;
     match engine.inspect(container).await {
         Ok(now) if !now.container.state.is_up() => {
             Err(ended(engine, &now, &image, options).await.unwrap_or_else(|e| Trouble::of_engine(&e)))
         }
-        Ok(now) => {
-            let found = found(engine, &now).await;
-            Err(explain_silence(&silence, port, found.as_deref(), &image, options))
-        }
+        Ok(_) => Err(explain_silence(&silence, port, found.as_deref(), &image, options)),
         Err(e) => Err(Trouble::of_engine(&e)),
     }
 }
