@@ -211,8 +211,11 @@ pub async fn look(engine: &Engine, container: &str, ask: &Ask, options: &Options
     }
     let at = |p: &&crate::engine::model::Port| p.host == Some(ask.port) && p.protocol == "tcp";
     let port = run.ports.iter().find(at).map_or(ask.port, |p| p.container);
-    let reach = Reach::of(engine.endpoint(), run, port).map_err(|e| Trouble::of_engine(&e))?;
-    let silence = match engine.request(&reach, ask).await {
+    let asked = match Reach::of(engine.endpoint(), run, port) {
+        Ok(reach) => engine.request(&reach, ask).await,
+        Err(error) => Err(Silence::NoWay(error)),
+    };
+    let silence = match asked {
         Ok(answer) => return Ok(answer),
         Err(silence) => silence,
     };
@@ -269,7 +272,11 @@ async fn ended(
     let container = &inspection.container;
     let detail = container.detail.clone().unwrap_or_default();
     let log = last_lines(engine, container, detail.tty).await?;
-    let script = match log.iter().rev().find_map(|line| explain::program_in(line)) {
+    // Old engines do not name the program.
+    let nameless = || log.iter().any(|line| line.contains("exec user process caused"));
+    let first = || image.entrypoint.iter().chain(options.command.as_ref().unwrap_or(&image.command)).next().cloned();
+    let named = log.iter().rev().find_map(|line| explain::program_in(line));
+    let script = match named.or_else(|| nameless().then(first).flatten()) {
         Some(program) => first_line(engine, &container.id, options.dir_in(image), &program).await,
         None => None,
     };

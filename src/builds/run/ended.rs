@@ -119,12 +119,12 @@ fn shell_failed(facts: &Facts<'_>, code: i64) -> Trouble {
     });
     static DENIED: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?i)([^\s:]+): (?:permission denied|is a directory)").ok());
-    let within = |regex: &Option<Regex>| facts.log.iter().rev().find_map(|line| capture(regex, line));
+    let within = |regex: Option<&Regex>| facts.log.iter().rev().find_map(|line| capture(regex, line));
     let place = || {
         blamed(facts.log, &facts.image.dir)
             .map_or_else(|| facts.command_place(), |f| Place::File { path: f.path, line: f.line })
     };
-    if let Some(library) = within(&LIBRARY) {
+    if let Some(library) = within(LIBRARY.as_ref()) {
         return Trouble::new(
             format!("the library {library} is missing"),
             "the program needs it, and the image does not have it",
@@ -133,7 +133,7 @@ fn shell_failed(facts: &Facts<'_>, code: i64) -> Trouble {
         );
     }
     if code == 127 {
-        let name = within(&NOT_FOUND).unwrap_or("a command").to_owned();
+        let name = within(NOT_FOUND.as_ref()).unwrap_or("a command").to_owned();
         return Trouble::new(
             format!("{name} is not found"),
             "the shell has no such command in the directories of its PATH",
@@ -142,7 +142,7 @@ fn shell_failed(facts: &Facts<'_>, code: i64) -> Trouble {
         );
     }
     if code == 126 {
-        let name = within(&DENIED).unwrap_or("a file").to_owned();
+        let name = within(DENIED.as_ref()).unwrap_or("a file").to_owned();
         return Trouble::new(
             format!("{name} may not be executed"),
             "the shell found it, but its mode does not allow it, or it is a directory",

@@ -136,8 +136,8 @@ impl Default for Facts<'_> {
 }
 
 /// A pattern's first group.
-pub(super) fn capture<'t>(regex: &Option<Regex>, text: &'t str) -> Option<&'t str> {
-    regex.as_ref()?.captures(text)?.iter().skip(1).flatten().next().map(|m| m.as_str())
+pub(super) fn capture<'t>(regex: Option<&Regex>, text: &'t str) -> Option<&'t str> {
+    regex?.captures(text)?.iter().skip(1).flatten().next().map(|m| m.as_str())
 }
 
 /// The port of the host that an engine's words say is taken.
@@ -146,15 +146,15 @@ pub(super) fn port_in(message: &str) -> Option<u16> {
         Regex::new(r"(?:Bind for|listen \w+|bind host port(?: for)?|host port for|expose privileged port) (?:(?:\[[^\]]*\]|::|[\d.]*):)?(\d+)")
             .ok()
     });
-    capture(&PORT, message)?.parse().ok()
+    capture(PORT.as_ref(), message)?.parse().ok()
 }
 
 /// The program that an engine's or a log's words say cannot be executed.
 pub(super) fn program_in(message: &str) -> Option<String> {
     static PROGRAM: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#"exec:? "([^"]+)"|^exec (\S*/\S+): (?:no such file|exec format|permission)"#).ok()
+        Regex::new(r#"exec:? \\?"([^"\\]+)|^exec (\S*/\S+): (?:no such file|exec format|permission)"#).ok()
     });
-    capture(&PROGRAM, message).map(str::to_owned)
+    capture(PROGRAM.as_ref(), message).map(str::to_owned)
 }
 
 /// What prevented a start, or ended a run.

@@ -198,7 +198,7 @@ impl Options {
 /// The docker command that would run an image so.
 pub fn docker_command(options: &Options, image: &str, name: &str) -> String {
     let mut line = format!("docker run --detach --name {}", shell::quote(name));
-    let mut flag = |name: &str, value: &str| line.push_str(&format!(" --{name} {}", shell::quote(value)));
+    let mut flag = |name: &str, value: &str| line.extend([" --", name, " ", &shell::quote(value)]);
     for port in &options.ports {
         flag("publish", &port.to_string());
     }

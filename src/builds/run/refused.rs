@@ -18,7 +18,8 @@ pub(super) fn refused(facts: &Facts<'_>, error: &EngineError) -> Option<Trouble>
     Some(match () {
         () if says("port is already allocated")
             || says("address already in use")
-            || says("ports are not available") =>
+            || says("ports are not available")
+            || says("eaddrinuse") =>
         {
             port_taken(facts, port_in(message))
         }
@@ -31,6 +32,12 @@ pub(super) fn refused(facts: &Facts<'_>, error: &EngineError) -> Option<Trouble>
                 "publish it at a port from 1024 on, such as 8080",
             )
         }
+        () if says("cannot assign requested address") => Trouble::new(
+            "the host has no such address to publish at",
+            message,
+            Place::Option("ports"),
+            "leave the address out, or name one that the host has",
+        ),
         () if says("no command specified") => Trouble::new(
             "there is nothing to run",
             "the image has neither CMD nor ENTRYPOINT, and the run names no command",
@@ -45,7 +52,7 @@ pub(super) fn refused(facts: &Facts<'_>, error: &EngineError) -> Option<Trouble>
         ),
         () if says("is already in use by container") || (error.kind == ErrorKind::Conflict && says("name")) => {
             static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"name "?/?([^" ]+)"?"#).ok());
-            let name = capture(&NAME, message).unwrap_or("this name");
+            let name = capture(NAME.as_ref(), message).unwrap_or("this name");
             Trouble::new(
                 format!("another container is called {name}"),
                 "it is no run of this workspace, so it was left alone",
@@ -62,7 +69,7 @@ pub(super) fn refused(facts: &Facts<'_>, error: &EngineError) -> Option<Trouble>
             } else {
                 ("user", "/etc/passwd", "useradd --create-home")
             };
-            let who = capture(&WHO, message).or(options.user.as_deref()).unwrap_or(&facts.image.user);
+            let who = capture(WHO.as_ref(), message).or(options.user.as_deref()).unwrap_or(&facts.image.user);
             Trouble::new(
                 format!("the image has no {kind} {who}"),
                 format!("it is to run as {who}, which {file} of the image does not name"),
@@ -95,12 +102,12 @@ pub(super) fn refused(facts: &Facts<'_>, error: &EngineError) -> Option<Trouble>
         () if says("minimum memory limit") => {
             static LEAST: LazyLock<Option<Regex>> =
                 LazyLock::new(|| Regex::new(r"(?i)minimum memory limit allowed is (\S+)").ok());
-            let least = capture(&LEAST, message).unwrap_or("6MB").trim_end_matches('.');
+            let least = capture(LEAST.as_ref(), message).unwrap_or("6MB").trim_end_matches('.');
             too_small(facts, &format!("the engine gives no container less than {least}"))
         }
         () if says("range of cpus") => {
             static MOST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"from ([0-9.]+ to [0-9.]+)").ok());
-            let range = capture(&MOST, message).unwrap_or("0.01 to the number it has").trim_end_matches('.');
+            let range = capture(MOST.as_ref(), message).unwrap_or("0.01 to the number it has").trim_end_matches('.');
             Trouble::new(
                 format!("{} processors cannot be had", options.cpus.unwrap_or_default()),
                 format!("this host can give {range}"),

@@ -60,6 +60,18 @@ fn engines_old_and_new_and_podman_are_understood() {
             "root",
             option("ports"),
         ),
+        (
+            "driver failed programming external connectivity on endpoint x (ab): Error starting userland proxy: listen tcp 172.17.42.1:10000: bind: cannot assign requested address",
+            "no such address",
+            "172.17.42.1",
+            option("ports"),
+        ),
+        (
+            "OCI runtime create failed: container_linux.go:346: starting container process caused \"exec: \\\"./run.sh\\\": executable file not found in $PATH\": unknown",
+            "./run.sh is not found",
+            "",
+            Place::Instruction("CMD"),
+        ),
         ("no command specified", "nothing to run", "CMD", Place::Instruction("CMD")),
         ("No such image: web:latest", "there is no image web", "", option("image")),
         (
