@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use common::docker::{IMAGE, unique};
-use common::live::{Made, endpoint, until};
+use common::live::{Made, endpoint, endpoint_at, until};
 use ondeck::builds::run::{self, ImageFacts, LABEL, Options, Outcome, Place, Plan, Run, Texts, Trouble};
 use ondeck::config::{Sessions, Size};
 use ondeck::engine::request::Ask;
@@ -22,7 +22,7 @@ my $l = IO::Socket::INET->new(LocalAddr => $ARGV[0], LocalPort => $ARGV[1], List
 while (my $c = $l->accept) { my $line = <$c>; my ($n, $type) = (0, "-");
     while (<$c>) { last if /^\r/; $n = $1 if /^content-length: (\d+)/i; $type = $1 if /^content-type: (\S+)/i }
     my $body = ""; read $c, $body, $n if $n; my ($method, $path) = split / /, $line;
-    if ($path eq "/crash") { die "asked to die at /app/server.pl line 7.\n" }
+    if ($path eq "/crash") { $! = 0; die "asked to die at /app/server.pl line 7.\n" }
     if ($path eq "/redirect") { print $c "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"; close $c; next }
     if ($path eq "/large") { print $c "HTTP/1.0 200 OK\r\n\r\n", "x" x 300_000; close $c; next }
     if ($path eq "/noise") { print $c "hello, no HTTP\n"; close $c; next }
@@ -259,13 +259,14 @@ async fn scripts_that_cannot_be_executed_say_which_line_is_wrong() {
         ("mode", 0o644, b"#!/bin/sh\n"),
         ("good", 0o755, b"#!/bin/sh\necho before\nnosuch-command --x\n"),
     ];
-    let image = yard.image("files", IMAGE, "COPY . /app\nRUN ln -s ../app/crlf /bin/linked\nWORKDIR /app", &files);
+    let image =
+        yard.image("files", IMAGE, "COPY . /app\nRUN ln -s /app/crlf /usr/local/sbin/linked\nWORKDIR /app", &files);
     let ends = async |name: &str| match yard.start(&yard.plan(&image, command(&[name]))).await {
         Outcome::Ended(_, trouble) | Outcome::Failed(trouble) => trouble,
         other => panic!("it runs: {other:?}"),
     };
     is(&ends("/app/crlf").await, "/app/crlf cannot be executed", "CR LF", &file("/app/crlf", 1));
-    is(&ends("linked").await, "/bin/linked cannot be executed", "CR LF", &file("/bin/linked", 1));
+    is(&ends("linked").await, "/usr/local/sbin/linked cannot be executed", "CR LF", &file("/usr/local/sbin/linked", 1));
     is(
         &ends("/app/nosuch").await,
         "/app/nosuch cannot be executed",
@@ -387,6 +388,13 @@ async fn a_service_that_listens_elsewhere_is_found_out() {
     let answer = run::look(&yard.engine, &run.container.id, &ask(5000), &other.options).await.unwrap();
     assert_eq!(answer.code, 200);
 
+    // Also where the image has no program that could tell.
+    let bare = yard.image("bare", IMAGE, "RUN rm /bin/cat", &[]);
+    let run = yard.runs(&yard.plan(&bare, loopback.options.clone())).await;
+    if endpoint().is_local() {
+        is(&run.warning.unwrap(), "port 80 does not answer", "127.0.0.1:80", &Place::Option("command"));
+    }
+
     let silent = yard.plan(IMAGE, Options { ports: loopback.options.ports.clone(), ..command(&["sleep", "1000"]) });
     let run = yard.runs(&silent).await;
     assert_eq!(run.warning, None);
@@ -449,6 +457,13 @@ async fn in_a_session_an_image_is_run_asked_stopped_and_run_again() {
         "listens on 8080",
         &Place::Option("ports"),
     );
+    // Where it listens is seen from beside it, when it has no program that could tell.
+    let bare = format!("printf 'FROM {IMAGE}\nRUN rm /bin/cat\n' | docker build --quiet --tag bare - ");
+    let ran = host.exec_run(&session.container, &ExecAsk::of(["sh", "-c", &bare])).await.unwrap();
+    assert_eq!(ran.code, Some(0), "{}", ran.last_words());
+    let bare = Plan { image: "bare".into(), options: serving("127.0.0.1", 8080, "8080:8080"), ..plan.clone() };
+    let Outcome::Running(run) = start(&bare).await else { panic!("it does not run") };
+    is(&run.warning.unwrap(), "port 8080 does not answer", "127.0.0.1:8080", &Place::Option("command"));
     // Memory, its own limit's and the session's.
     let hog = |memory| Plan {
         options: Options { memory, ..command(&["perl", "-e", "$x = 'a' x (1 << 29); sleep 9"]) },
@@ -459,6 +474,62 @@ async fn in_a_session_an_image_is_run_asked_stopped_and_run_again() {
     let Outcome::Ended(_, trouble) = start(&hog(None)).await else { panic!("it does not end") };
     assert!(trouble.code == Some(137) && trouble.to_string().contains("memory"), "{trouble:?}");
     sessions::end(&host, &session).await.unwrap();
+}
+
+/// An ssh that reaches this machine only, with the engine of the test and with ports.
+const FAKE_SSH: &str = r#"#!/bin/bash
+while [ "$1" != -- ]; do [ "$1" = -W ] && to=$2; shift; done
+if [ -z "$to" ]; then shift 2; exec "$@"; fi
+[ "$2" = closed ] && { echo 'channel 0: open failed: administratively prohibited: open failed
+stdio forwarding failed' >&2; exit 255; }
+exec 3<>"/dev/tcp/${to%:*}/${to##*:}" || { echo 'channel 0: open failed: connect failed: Connection refused
+stdio forwarding failed' >&2; exit 255; }
+cat <&3 &
+cat >&3
+wait
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_on_a_host_beyond_ssh_is_asked_through_it() {
+    let name = "what_runs_on_a_host_beyond_ssh_is_asked_through_it";
+    if !endpoint().is_local() {
+        return;
+    }
+    if std::env::var_os("FAKE_SSH").is_none() {
+        // In a process of its own, whose ssh is the fake one.
+        let dir = tempfile::tempdir().unwrap();
+        let ssh = dir.path().join("ssh");
+        std::fs::write(&ssh, FAKE_SSH).unwrap();
+        std::fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", name, "--nocapture"]).env("PATH", path).env("FAKE_SSH", "1").stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(text(&output.stdout).contains("1 passed"), "{}", text(&output.stdout));
+        return;
+    }
+    let yard = Yard::new("beyond");
+    let port = free_port();
+    let plan = yard.plan(IMAGE, serving("0.0.0.0", 80, &format!("{port}:80")));
+    let there = Engine::connect(&endpoint_at("ssh://ops@web-01")).unwrap();
+    let outcome = run::start(&there, &plan, &|_| {}, std::future::pending()).await;
+    let Outcome::Running(started) = outcome else { panic!("{outcome:?}") };
+    let ask = |text: &str| Ask::parse(text, port).unwrap();
+    let id = &started.container.id;
+    let answer = run::look(&there, id, &ask("/through"), &plan.options).await.unwrap();
+    assert_eq!(&answer.body[..], b"GET /through - ");
+    is(
+        &run::look(&there, id, &ask(":81/"), &plan.options).await.unwrap_err(),
+        "port 81 does not answer",
+        "listens on 80",
+        &Place::Option("ports"),
+    );
+    let closed = Engine::connect(&endpoint_at("ssh://closed")).unwrap();
+    let trouble = run::look(&closed, id, &ask("/"), &plan.options).await.unwrap_err();
+    is(&trouble, "port 80 cannot be reached", "administratively prohibited", &Place::Engine);
+    assert!(trouble.todo.contains("AllowTcpForwarding"), "{trouble}");
 }
 
 /// The sessions of one owner and what they left; removed on drop.

@@ -5,10 +5,15 @@
 //! in which most of what is wrong shows; [`verdict`] says the same of one that ended later, and [`look`] of one that
 //! runs but does not answer. The words are made by [`explain`] and [`explain_silence`] from facts alone.
 
+mod ended;
 mod explain;
 mod listen;
 mod options;
 mod place;
+mod refused;
+mod silence;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -20,14 +25,19 @@ use crate::engine::request::{Answer, Ask, Reach, Silence};
 use crate::engine::{Address, Engine, EngineError, ErrorKind, ExecAsk, LogAsk};
 use crate::logs::{self, Reader, Shape};
 
-pub use explain::{End, Facts, Place, Trouble, explain, explain_silence};
+pub use explain::{End, Facts, Place, Trouble, explain};
 pub use listen::{Listener, listeners};
 pub use options::{ImageFacts, Options, Port, Texts, Wrong, docker_command};
+pub use silence::explain_silence;
 
 /// The label of a container that is a run: the workspace it belongs to.
 pub const LABEL: &str = "dev.ondeck.run";
 /// How long a run is watched for an early end.
 const FIRST: Duration = Duration::from_secs(3);
+/// How often it is looked at meanwhile.
+const LOOKS: u32 = 3;
+/// How long a run may take to end whose connection broke.
+const LAST: Duration = Duration::from_secs(1);
 /// How long a run that is replaced may take to stop.
 const GRACE: i32 = 5;
 /// The last lines of a log that are read for a reason.
@@ -121,18 +131,27 @@ async fn begin(engine: &Engine, plan: &Plan, tell: &(dyn Fn(String) + Send + Syn
 
 /// Watches the first seconds.
 async fn watch(engine: &Engine, plan: &Plan, image: &ImageFacts, id: &str) -> Result<Outcome, EngineError> {
-    match engine.wait(id, FIRST).await {
-        Ok(_) => {}
-        Err(e) if e.kind == ErrorKind::Timeout => {}
-        Err(e) => return Err(e),
+    let mut inspection = engine.inspect(id).await?;
+    let tcp = || plan.options.ports.iter().filter(|p| !p.udp).map(|p| p.container);
+    for _ in 0..LOOKS {
+        match engine.wait(id, FIRST / LOOKS).await {
+            Err(e) if e.kind != ErrorKind::Timeout => return Err(e),
+            _ => {}
+        }
+        inspection = engine.inspect(id).await?;
+        let open = |found: &[Listener]| tcp().all(|port| found.iter().any(|l| l.port == port && !l.loopback));
+        // What serves already is past its beginning.
+        let up = inspection.container.state.is_up();
+        if !up || (tcp().next().is_some() && found(engine, &inspection).await.is_some_and(|f| open(&f))) {
+            break;
+        }
     }
-    let inspection = engine.inspect(id).await?;
     let container = inspection.container.clone();
     if !container.state.is_up() {
         let trouble = ended(engine, &inspection, image, &plan.options).await?;
         return Ok(Outcome::Ended(Run { container, warning: None }, trouble));
     }
-    let published: Vec<u16> = plan.options.ports.iter().filter(|p| !p.udp).map(|p| p.container).collect();
+    let published: Vec<u16> = tcp().collect();
     let mut warning = None;
     // What listens nowhere yet may be slow to begin.
     if let Some(found) = found(engine, &inspection).await.filter(|f| !f.is_empty() && !published.is_empty())
@@ -192,20 +211,27 @@ pub async fn look(engine: &Engine, container: &str, ask: &Ask, options: &Options
     }
     let at = |p: &&crate::engine::model::Port| p.host == Some(ask.port) && p.protocol == "tcp";
     let port = run.ports.iter().find(at).map_or(ask.port, |p| p.container);
-    let reach = Reach::of(engine.endpoint(), run, port).map_err(|e| Trouble::of_engine(&e))?;
-    let silence = match engine.request(&reach, ask).await {
+    let asked = match Reach::of(engine.endpoint(), run, port) {
+        Ok(reach) => engine.request(&reach, ask).await,
+        Err(error) => Err(Silence::NoWay(error)),
+    };
+    let silence = match asked {
         Ok(answer) => return Ok(answer),
         Err(silence) => silence,
     };
-    // It may have ended of this very request.
+    // It may have ended of this very request, which its engine learns a moment later than its client.
+    if matches!(silence, Silence::Broke(_) | Silence::Refused) {
+        match engine.wait(&run.id, LAST).await {
+            Err(e) if e.kind != ErrorKind::Timeout => return Err(Trouble::of_engine(&e)),
+            _ => {}
+        }
+    }
+    let found = found(engine, &inspection).await;
     match engine.inspect(container).await {
         Ok(now) if !now.container.state.is_up() => {
             Err(ended(engine, &now, &image, options).await.unwrap_or_else(|e| Trouble::of_engine(&e)))
         }
-        Ok(now) => {
-            let found = found(engine, &now).await;
-            Err(explain_silence(&silence, port, found.as_deref(), &image, options))
-        }
+        Ok(_) => Err(explain_silence(&silence, port, found.as_deref(), &image, options)),
         Err(e) => Err(Trouble::of_engine(&e)),
     }
 }
@@ -221,7 +247,7 @@ async fn failed(engine: &Engine, plan: &Plan, image: &ImageFacts, error: &Engine
     let port = explain::port_in(&error.message);
     let holds = |c: &&Container| c.ports.iter().any(|p| p.host.is_some() && p.host == port);
     let script = match (id, explain::program_in(&error.message)) {
-        (Some(id), Some(program)) => first_line(engine, id, &program).await,
+        (Some(id), Some(program)) => first_line(engine, id, plan.options.dir_in(image), &program).await,
         _ => None,
     };
     explain(&Facts {
@@ -246,8 +272,12 @@ async fn ended(
     let container = &inspection.container;
     let detail = container.detail.clone().unwrap_or_default();
     let log = last_lines(engine, container, detail.tty).await?;
-    let script = match log.iter().rev().find_map(|line| explain::program_in(line)) {
-        Some(program) => first_line(engine, &container.id, &program).await,
+    // Old engines do not name the program.
+    let nameless = || log.iter().any(|line| line.contains("exec user process caused"));
+    let first = || image.entrypoint.iter().chain(options.command.as_ref().unwrap_or(&image.command)).next().cloned();
+    let named = log.iter().rev().find_map(|line| explain::program_in(line));
+    let script = match named.or_else(|| nameless().then(first).flatten()) {
+        Some(program) => first_line(engine, &container.id, options.dir_in(image), &program).await,
         None => None,
     };
     let code = inspection.raw["State"]["ExitCode"].as_i64().unwrap_or_default();
@@ -265,9 +295,10 @@ async fn ended(
     }))
 }
 
-/// The first line of a file in a container, when it is text.
-async fn first_line(engine: &Engine, container: &str, path: &str) -> Option<String> {
-    let start = engine.file_start(container, path, 256).await.ok()??;
+/// The first line of a file in a container, as seen from its working directory.
+async fn first_line(engine: &Engine, container: &str, dir: &str, path: &str) -> Option<String> {
+    let path = std::path::Path::new("/").join(dir).join(path);
+    let start = engine.file_start(container, &path.to_string_lossy(), 256).await.ok()??;
     let line = start.split(|b| *b == b'\n').next().unwrap_or_default();
     // Kept as it is: what matters of it may be a character that cannot be seen.
     Some(String::from_utf8_lossy(line).into_owned())
@@ -299,9 +330,19 @@ async fn found(engine: &Engine, inspection: &Inspection) -> Option<Vec<Listener>
     {
         return Some(listeners(&String::from_utf8_lossy(&ran.out)));
     }
-    // An image without programs: a local engine's host, that is this one, knows it too.
-    let pid = container.detail.as_ref()?.pid.filter(|_| engine.endpoint().is_local())?;
-    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/net/{file}"));
-    let text = read("tcp").ok()? + &read("tcp6").unwrap_or_default();
-    Some(listeners(&text))
+    // An image without programs. Whoever is beside the engine sees the same: this machine, or the session it is in.
+    let pid = container.detail.as_ref()?.pid?;
+    let files = ["tcp", "tcp6"].map(|file| format!("/proc/{pid}/net/{file}"));
+    let text = match &engine.endpoint().address {
+        Address::Unix(_) => {
+            std::fs::read_to_string(&files[0]).ok()? + &std::fs::read_to_string(&files[1]).unwrap_or_default()
+        }
+        Address::Inside { via, container, .. } => {
+            let ask = ExecAsk::of(std::iter::once("cat").chain(files.iter().map(String::as_str)));
+            let ran = Engine::connect(via).ok()?.exec_run(container, &ask).await.ok()?;
+            String::from_utf8_lossy(&ran.out).into_owned()
+        }
+        _ => return None,
+    };
+    text.starts_with("  sl").then(|| listeners(&text))
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::dial::Io;
 use super::exec::Tunnel;
-use super::failure::{root, told};
+use super::failure::{broken, root, told};
 use super::model::Container;
 use super::ssh::ssh_port;
 use super::{Address, Endpoint, Engine, EngineError, ErrorKind};
@@ -275,14 +275,14 @@ impl Engine {
         let sent = async {
             let wire = self.wire(reach).await?;
             let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(TokioIo::new(wire)).await.map_err(|e| silence(&e))?;
+                hyper::client::conn::http1::handshake(TokioIo::new(wire)).await.map_err(|e| self.silence(reach, &e))?;
             let connection = tokio::spawn(connection);
             match sender.send_request(request).await {
                 Ok(response) => Ok(response),
                 // Why the connection broke is known to whoever drives it.
                 Err(e) => Err(match connection.await {
-                    Ok(Err(cause)) => silence(&cause),
-                    _ => silence(&e),
+                    Ok(Err(cause)) => self.silence(reach, &cause),
+                    _ => self.silence(reach, &e),
                 }),
             }
         };
@@ -297,7 +297,7 @@ impl Engine {
         loop {
             let frame = match tokio::time::timeout_at(until, stream.frame()).await {
                 Ok(None) => break,
-                Ok(Some(frame)) => frame.map_err(|e| silence(&e))?,
+                Ok(Some(frame)) => frame.map_err(|e| self.silence(reach, &e))?,
                 // A body that has no end, such as one of events: what came of it is worth showing.
                 Err(_) => {
                     cut = true;
@@ -353,12 +353,24 @@ impl Engine {
             }
         })
     }
-}
 
-fn silence(error: &(dyn std::error::Error + 'static)) -> Silence {
-    let why = root(error);
-    // In the words of a command or of ssh, which connected for us.
-    if why.to_lowercase().contains("connection refused") { Silence::Refused } else { Silence::Broke(why) }
+    fn silence(&self, reach: &Reach, error: &(dyn std::error::Error + 'static)) -> Silence {
+        let why = root(error);
+        let says = |words: &str| why.to_lowercase().contains(words);
+        match reach {
+            // The login failed, and not what was to come after it.
+            Reach::Ssh { .. } if says("ssh: connect to host") || says("permission denied") || says("host key") => {
+                Silence::NoWay(broken(&self.endpoint.address, error))
+            }
+            Reach::Ssh { .. } if says("prohibited") => Silence::NoWay(
+                EngineError::new(ErrorKind::Forbidden, format!("{}: {why}", self.endpoint.address))
+                    .with_hint("its sshd forwards no ports (AllowTcpForwarding)"),
+            ),
+            // In the words of the command or of ssh, which connected for us.
+            _ if says("connection refused") => Silence::Refused,
+            _ => Silence::Broke(why),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -156,6 +156,11 @@ impl Options {
         }
     }
 
+    /// The directory that it works in.
+    pub(super) fn dir_in<'a>(&'a self, image: &'a ImageFacts) -> &'a str {
+        self.dir.as_deref().unwrap_or(&image.dir)
+    }
+
     /// The body of the request that makes such a container.
     pub(super) fn body(&self, image: &str, workspace: &str) -> Value {
         let key = |port: &Port| format!("{}/{}", port.container, port.protocol());
@@ -193,7 +198,7 @@ impl Options {
 /// The docker command that would run an image so.
 pub fn docker_command(options: &Options, image: &str, name: &str) -> String {
     let mut line = format!("docker run --detach --name {}", shell::quote(name));
-    let mut flag = |name: &str, value: &str| line.push_str(&format!(" --{name} {}", shell::quote(value)));
+    let mut flag = |name: &str, value: &str| line.extend([" --", name, " ", &shell::quote(value)]);
     for port in &options.ports {
         flag("publish", &port.to_string());
     }

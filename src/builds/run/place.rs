@@ -63,8 +63,8 @@ fn foreign(line: &str) -> bool {
 fn own(path: &str, line: &str, dir: &str) -> Option<FileLine> {
     let line = line.parse().ok().filter(|n| *n > 0)?;
     let absolute = path.starts_with('/');
-    let alien = |part: &&str| if part.starts_with('/') { path.starts_with(*part) } else { path.contains(*part) };
-    if FOREIGN.iter().any(|part| alien(&part)) || path.contains('<') || path.contains("//") {
+    let alien = |part: &str| if part.starts_with('/') { path.starts_with(part) } else { path.contains(part) };
+    if FOREIGN.iter().any(|part| alien(part)) || path.contains('<') || path.contains("//") {
         return None;
     }
     let dir = dir.trim_end_matches('/');
