@@ -490,8 +490,8 @@ pub static ACTIONS: &[Entry] = &[
     entry(Output, Action::Follow, "follow", &["f"], 0, "follow", "Follow what comes, or stand still"),
     writes(entry(Desk, Action::Build, "build", &["b", "f5"], 8, "build", "Save all, and build the image")),
     writes(entry(Desk, Action::BuildClean, "build-clean", &["B"], 0, "build anew", "Build without using what is cached")),
-    entry(Desk, Action::CancelBuild, "cancel-build", &["ctrl-x"], 0, "cancel", "Cancel the build")
-    ,
+    entry(Desk, Action::CancelBuild, "cancel-build", &["ctrl-x"], 0, "cancel", "Cancel the build"),
+    writes(entry(Desk, Action::StackUp, "up", &["U"], 0, "up", "Bring the stack up with what is saved")),
     writes(entry(Desk, Action::Run, "run", &["R", "f6"], 8, "run", "Run what was built; again, if it runs")),
     writes(entry(Desk, Action::RunWith, "run-with", &["alt-r", "f9"], 2, "run with", "Run it with ports, environment, a command")),
     writes(entry(Desk, Action::StopRun, "stop-run", &["s"], 6, "stop", "Stop what runs")),

@@ -9,7 +9,7 @@ use crate::builds::Site;
 use crate::builds::run::{Options, Texts};
 use crate::config::{Chord, EditorKeys};
 use crate::engine::Address;
-use crate::tasks::{Job, TaskId};
+use crate::tasks::{Job, StackVerb, TaskId};
 use crate::ui::action::{Action, Scope};
 use crate::ui::app::{App, Focus};
 use crate::ui::editor::{Answer, FindOptions, Keys, Prompt as Wanted, VimCommand};
@@ -111,8 +111,9 @@ impl App {
         let Some(dir) = stack.working_dir.clone() else {
             return self.tell(Tone::Warn, format!("{} does not say in which directory it was made", stack.name));
         };
-        let first = stack.config_files.first().and_then(|f| f.strip_prefix(&dir).ok());
-        let first = first.map(|f| f.display().to_string());
+        // Compose files are named by their whole paths, or as they were given.
+        let first = stack.config_files.first().map(|f| f.strip_prefix(&dir).unwrap_or(f).display().to_string());
+        let first = first.filter(|f| crate::workspace::check_path(f).is_ok());
         self.open_desk(Site::Folder { name: stack.name.to_string(), dir, endpoint }, first);
     }
 
@@ -412,6 +413,7 @@ impl App {
                     self.ask_line(&title, "a path that is not there yet", name, Ask::Download(path));
                 }
             }
+            Action::StackUp => self.stack_up_at_desk(),
             Action::Find => self.ask_of_text(Wanted::Find),
             Action::Replace => self.ask_of_text(Wanted::Replace),
             Action::Line => self.ask_of_text(Wanted::GoToLine),
@@ -450,6 +452,24 @@ impl App {
             _ => return false,
         }
         true
+    }
+
+    /// Brings the stack up whose directory is open. What is not saved would not count.
+    fn stack_up_at_desk(&mut self) {
+        let Some(desk) = self.desk() else { return };
+        let stack = match &desk.site {
+            Site::Folder { name, dir, .. } => {
+                self.snap.stack(name).filter(|s| s.working_dir.as_ref() == Some(dir)).cloned()
+            }
+            Site::Session { .. } => None,
+        };
+        match (stack, desk.unsaved()) {
+            (None, _) => self.tell(Tone::Warn, "no stack was made from here"),
+            (Some(_), unsaved) if !unsaved.is_empty() => {
+                self.tell(Tone::Warn, format!("{} is not saved; ctrl-s saves it", unsaved.join(", ")));
+            }
+            (Some(stack), _) => self.start(Job::Stack { verb: StackVerb::Up, stack }),
+        }
     }
 
     /// One step back: out of the text, out of a whole-screen pane, back to the lists.

@@ -315,6 +315,10 @@ impl Desk {
             site,
         };
         desk.order(DeskOrder::Open(Box::new(desk.site.clone())));
+        desk.make_problems();
+        desk.make_build();
+        desk.make_run();
+        desk.make_answer();
         desk
     }
 

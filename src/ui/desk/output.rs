@@ -352,7 +352,12 @@ impl Desk {
 
     /// The lines of the build.
     pub(super) fn make_build(&mut self) {
-        let Some(watch) = self.output.build.clone() else { return };
+        let Some(watch) = self.output.build.clone() else {
+            let mut line = TextLine::new(Tone::Muted, "Nothing was built yet. ");
+            line.push(Tone::Accent, "b");
+            line.push(Tone::Muted, " saves all and builds the image.");
+            return self.output.set(OutputTab::Build, vec![(line, None)]);
+        };
         let lines = {
             let seen = watch.lock();
             let mut lines = Vec::new();

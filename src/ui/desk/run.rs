@@ -306,7 +306,9 @@ impl Desk {
             None => lines.push((TextLine::new(Tone::Muted, "Nothing was asked yet. w asks what runs."), None)),
         }
         self.output.set(OutputTab::Answer, lines);
-        self.output.follow = false;
-        self.output.top();
+        if self.output.tab == OutputTab::Answer {
+            self.output.follow = false;
+            self.output.top();
+        }
     }
 }

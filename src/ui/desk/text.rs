@@ -362,6 +362,13 @@ impl Desk {
 
     /// Saves a file; over what is there now, if `force`.
     pub fn save(&mut self, path: &str, force: bool) {
+        if matches!(self.reach, super::Reach::Lost(_)) && self.site.container().is_some() {
+            self.keep(path);
+            let text = format!(
+                "{path} cannot be saved: the session has ended. The text is kept, and comes back with the workspace"
+            );
+            return self.tell(Tone::Warn, text);
+        }
         let Some(buffer) = self.buffers.of(path).filter(|b| b.shown == Shown::Text) else { return };
         if buffer.saving {
             return;
