@@ -92,7 +92,7 @@ pub async fn start(
         () = cancel => Outcome::Cancelled,
     };
     if matches!(outcome, Outcome::Cancelled | Outcome::Failed(_))
-        && let Err(error) = take_back(engine, plan, made.as_ref()).await
+        && let Err(error) = take_back(engine, plan, made.as_ref(), outcome == Outcome::Cancelled).await
     {
         tell(format!("{} cannot be removed: {error}", plan.name));
     }
@@ -100,12 +100,13 @@ pub async fn start(
 }
 
 /// Removes what was made for a run that is none, also when the answer to its making was not waited for.
-async fn take_back(engine: &Engine, plan: &Plan, made: Option<&Id>) -> Result<(), EngineError> {
+async fn take_back(engine: &Engine, plan: &Plan, made: Option<&Id>, cancelled: bool) -> Result<(), EngineError> {
     let half = |c: &Container| {
         c.state == State::Created && c.name == plan.name && c.labels.get(LABEL) == Some(&plan.workspace)
     };
     let id = match made {
         Some(id) => Some(id.clone()),
+        None if !cancelled => None,
         None => engine.containers().await?.into_iter().find(half).map(|c| c.id),
     };
     match id {
