@@ -347,7 +347,9 @@ async fn a_run_is_asked_stopped_and_run_again_and_has_one_container() {
     is(&look(&id, "/", 81).await.unwrap_err(), "port 81 does not answer", "listens on 80", &Place::Option("ports"));
 
     assert_eq!(run::verdict(&yard.engine, &id, &plan.options).await.unwrap(), None);
-    run::stop(&yard.engine, &id, Some(5)).await.unwrap();
+    for _ in 0..2 {
+        run::stop(&yard.engine, &id, Some(5)).await.unwrap();
+    }
     let trouble = run::verdict(&yard.engine, &id, &plan.options).await.unwrap().unwrap();
     assert_eq!(trouble.code, Some(143), "{trouble}");
     is(&look(&id, "/", port).await.unwrap_err(), "told to end", "SIGTERM", &Place::Engine);
@@ -365,6 +367,17 @@ async fn a_run_is_asked_stopped_and_run_again_and_has_one_container() {
     // Whoever changes their mind gets nothing.
     let outcome = run::start(&yard.engine, &plan, &|_| {}, std::future::ready(())).await;
     assert_eq!(outcome, Outcome::Cancelled);
+    assert_eq!(yard.containers().len(), 1, "the run before was taken away for nothing");
+    let (started, begun) = tokio::sync::oneshot::channel::<()>();
+    let started = Mutex::new(Some(started));
+    let tell = |line: String| {
+        if line.ends_with("is started") {
+            drop(started.lock().unwrap().take());
+        }
+    };
+    let outcome = run::start(&yard.engine, &plan, &tell, async { drop(begun.await) }).await;
+    assert_eq!(outcome, Outcome::Cancelled);
+    assert_eq!(yard.containers(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,13 +91,36 @@ pub async fn start(
         outcome = begin(engine, plan, tell, &mut made) => outcome,
         () = cancel => Outcome::Cancelled,
     };
-    if let (Outcome::Cancelled | Outcome::Failed(_), Some(id)) = (&outcome, made) {
-        match engine.remove(&id, true, true).await {
-            Err(e) if e.kind != ErrorKind::NotFound => tell(format!("{} cannot be removed: {e}", plan.name)),
-            _ => {}
-        }
+    if matches!(outcome, Outcome::Cancelled | Outcome::Failed(_))
+        && let Err(error) = take_back(engine, plan, made.as_ref(), outcome == Outcome::Cancelled).await
+    {
+        tell(format!("{} cannot be removed: {error}", plan.name));
     }
     outcome
+}
+
+/// Removes what was made for a run that is none, also when the answer to its making was not waited for.
+async fn take_back(engine: &Engine, plan: &Plan, made: Option<&Id>, cancelled: bool) -> Result<(), EngineError> {
+    let half = |c: &Container| {
+        c.state == State::Created && c.name == plan.name && c.labels.get(LABEL) == Some(&plan.workspace)
+    };
+    let id = match made {
+        Some(id) => Some(id.clone()),
+        None if !cancelled => None,
+        None => engine.containers().await?.into_iter().find(half).map(|c| c.id),
+    };
+    match id {
+        Some(id) => gone(engine, &id).await,
+        None => Ok(()),
+    }
+}
+
+/// Removes a container; one that is gone already is fine.
+async fn gone(engine: &Engine, id: &str) -> Result<(), EngineError> {
+    match engine.remove(id, true, true).await {
+        Err(e) if e.kind == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 async fn begin(engine: &Engine, plan: &Plan, tell: &(dyn Fn(String) + Send + Sync), made: &mut Option<Id>) -> Outcome {
@@ -171,10 +194,7 @@ async fn replace(engine: &Engine, plan: &Plan, tell: &(dyn Fn(String) + Send + S
         if old.state.is_up() {
             stop(engine, &old.id, Some(GRACE)).await?;
         }
-        match engine.remove(&old.id, true, true).await {
-            Err(e) if e.kind != ErrorKind::NotFound => return Err(e),
-            _ => {}
-        }
+        gone(engine, &old.id).await?;
     }
     Ok(())
 }

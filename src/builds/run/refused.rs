@@ -134,22 +134,27 @@ pub(super) fn refused(facts: &Facts<'_>, error: &EngineError) -> Option<Trouble>
 }
 
 fn port_taken(facts: &Facts<'_>, port: Option<u16>) -> Trouble {
+    let place = if facts.inside { "session" } else { "host" };
     let port = port.or_else(|| facts.options.ports.iter().find_map(|p| p.host));
     let number = port.map_or_else(|| "a port".to_owned(), |p| format!("port {p}"));
     let why = match facts.holder {
         Some(name) => format!("the container {name} has it"),
-        None => "a program of the host that is no container listens there".to_owned(),
+        None => format!("a program of the {place} that is no container listens there"),
     };
     let inner = port.and_then(|port| facts.options.ports.iter().find(|p| p.host == Some(port)));
-    let other = port.map_or(8080, |p| if p < 1024 { p.saturating_add(8000) } else { p.saturating_add(1) });
+    let other = match port {
+        Some(p @ ..1024) => p + 8000,
+        Some(p) if p < u16::MAX => p + 1,
+        _ => 8080,
+    };
     let instead = inner.map(|p| format!("publish another, such as {other}:{}", p.container));
     let find = match (facts.holder, port) {
         (Some(name), _) => Some(format!("or stop it: docker stop {name}")),
-        (None, Some(port)) => Some(format!("ss -ltnp 'sport = :{port}' on the host names the program")),
+        (None, Some(port)) => Some(format!("ss -ltnp 'sport = :{port}' on the {place} names the program")),
         (None, None) => None,
     };
     let todo = instead.into_iter().chain(find).collect::<Vec<_>>().join("; ");
-    Trouble::new(format!("{number} of the host is taken"), why, Place::Option("ports"), todo)
+    Trouble::new(format!("{number} of the {place} is taken"), why, Place::Option("ports"), todo)
 }
 
 fn too_small(facts: &Facts<'_>, why: &str) -> Trouble {

@@ -235,3 +235,36 @@ fn silence_is_explained_by_where_it_listens() {
         is(&explain_silence(silence, 80, found, &image, &options), "port 80 does not answer", why, place);
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn nothing_typed_or_said_is_too_strange(
+        text in "(?s)(.|[:,/'\"\\\\ \n=-]|GET|80|-H|exec|File \"|line | port |: no such file or directory|#!){0,24}",
+        code in -1_i64..300,
+        oom_killed in proptest::bool::ANY,
+    ) {
+        let texts = |text: &str| Texts {
+            ports: text.into(), env: text.into(), command: text.into(), memory: text.into(), cpus: text.into(),
+            user: text.into(), dir: text.into(), read_only: oom_killed,
+        };
+        let _ = Options::parse(&texts(&text));
+        for field in 0..3 {
+            let part = |n| if field == n { text.clone() } else { String::new() };
+            let typed = Texts { ports: part(0), env: part(1), command: part(2), ..Texts::default() };
+            if let Ok(options) = Options::parse(&typed) {
+                proptest::prop_assert_eq!(Options::parse(&options.texts()).unwrap(), options);
+            }
+        }
+        let _ = Ask::parse(&text, 80);
+        let _ = listeners(&text);
+        let error = EngineError::new(ErrorKind::Other, &text);
+        let log: Vec<String> = text.lines().map(str::to_owned).collect();
+        let image = image(&[], &[&text]);
+        for (error, started) in [(Some(&error), false), (None, true), (None, false)] {
+            let end = Some(End { code, oom_killed, started });
+            let facts = Facts { error, end, log: &log, image: &image, script: Some(&text), ..Facts::default() };
+            let said = explain(&facts).to_string();
+            proptest::prop_assert!(!said.chars().any(crate::text::is_unsafe), "{}", said);
+        }
+    }
+}
