@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::instruction::{Dockerfile, Instruction};
+use super::instruction::{Dockerfile, Form, Instruction, Word};
 use super::parse::parse;
 use super::pragma::Pragmas;
 use super::rules::{self, Rule};
@@ -181,9 +181,25 @@ impl<'a> Subject<'a> {
         self.each().filter_map(|(i, instruction)| Some((i, instruction, self.scripts[i].as_ref()?)))
     }
 
+    /// An edit that puts an option behind a word of a command.
+    pub(super) fn option(instruction: &Instruction, word: &Word, option: &str) -> Edit {
+        let json = matches!(instruction.form, Form::Json(_));
+        insert(word.span.end, if json { format!(", \"{option}\"") } else { format!(" {option}") })
+    }
+
     pub(super) fn text_of(&self, span: &Span) -> &'a str {
         self.text.get(span.clone()).unwrap_or("")
     }
+}
+
+/// An edit that writes something at a place.
+pub(super) fn insert(at: usize, text: impl Into<String>) -> Edit {
+    Edit { span: at..at, text: text.into() }
+}
+
+/// An edit that writes something else for a span.
+pub(super) fn rewrite(span: &Span, text: impl Into<String>) -> Edit {
+    Edit { span: span.clone(), text: text.into() }
 }
 
 /// What a rule found; what is not said is as in the table.
