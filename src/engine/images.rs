@@ -1,6 +1,5 @@
-//! Images as streams: out of an engine, into one, and built.
+//! Images as streams: out of an engine and into one.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,17 +12,6 @@ use super::failure::answered;
 use super::http::{Http, LONG, Payload, escape};
 use super::streams::lines;
 use super::{Engine, EngineError, ErrorKind, Result};
-
-/// An image to build.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BuildAsk {
-    /// What it is tagged with.
-    pub tag: String,
-    /// Build arguments.
-    pub args: BTreeMap<String, String>,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-}
 
 impl Engine {
     /// Images with all their layers and tags, as one tar archive.
@@ -39,25 +27,13 @@ impl Engine {
         let response = self.http.deliver(Method::POST, "/images/load?quiet=1", Payload::Tar(tar), patience).await?;
         told("POST /images/load", Http::pieces(response)).try_for_each(|_| async { Ok(()) }).await
     }
-
-    /// Builds an image by the classic builder from a tar archive with a Dockerfile at its top; gives the lines
-    /// that it prints, and fails as the build does.
-    pub async fn build_image(&self, ask: &BuildAsk, context: Vec<u8>) -> Result<BoxStream<'static, Result<String>>> {
-        let json = |map: &BTreeMap<String, String>| escape(&serde_json::to_string(map).unwrap_or_default());
-        let path = format!(
-            "/build?forcerm=1&t={}&buildargs={}&labels={}",
-            escape(&ask.tag),
-            json(&ask.args),
-            json(&ask.labels)
-        );
-        let context = Payload::Tar(futures::stream::iter([Ok(Bytes::from(context))]).boxed());
-        let response = self.http.deliver(Method::POST, &path, context, LONG).await?;
-        Ok(told("POST /build", Http::pieces(response)))
-    }
 }
 
 /// The lines of an answer that tells what is done while it is done. Pieces of lines are put together.
-fn told(what: &'static str, pieces: BoxStream<'static, Result<Bytes>>) -> BoxStream<'static, Result<String>> {
+pub(super) fn told(
+    what: &'static str,
+    pieces: BoxStream<'static, Result<Bytes>>,
+) -> BoxStream<'static, Result<String>> {
     let mut rest = String::new();
     lines(pieces)
         .map(move |line| {

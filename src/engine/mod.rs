@@ -11,6 +11,7 @@
 //! logs: whoever shows these cleans them.
 
 mod actions;
+mod build;
 mod containers;
 mod create;
 mod debug;
@@ -31,11 +32,11 @@ mod streams;
 use std::sync::Arc;
 
 pub use actions::{Prune, Pruned};
+pub use build::{BuildAsk, BuildSaid, Builder};
 pub use debug::{DEBUG_LABEL, Helper};
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
 pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};
-pub use images::BuildAsk;
 pub use relay::{ForChild, Relay};
 pub use streams::LogAsk;
 

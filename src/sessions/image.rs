@@ -50,6 +50,7 @@ pub(super) async fn ensure(engine: &Engine, config: &Sessions, tell: &Tell<'_>) 
         tag: tag.clone(),
         args: BTreeMap::from([("BASE".to_owned(), config.base.clone())]),
         labels: BTreeMap::from([(KIND.to_owned(), "session".to_owned())]),
+        ..BuildAsk::default()
     };
     let mut lines = engine.build_image(&ask, context()?).await?;
     while let Some(line) = lines.next().await {

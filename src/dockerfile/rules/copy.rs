@@ -265,7 +265,7 @@ fn unknown_source(subject: &Subject<'_>, found: &mut Vec<Finding>) {
                 found.push(match nearest(from, above) {
                     Some(near) => finding
                         .mend(format!("Did you mean {near}?"))
-                        .fix(format!("Write {near}"), vec![rewrite(&span, near)]),
+                        .guess(format!("Write {near}"), vec![rewrite(&span, near)]),
                     None => finding,
                 });
             }

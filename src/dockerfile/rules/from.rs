@@ -257,7 +257,8 @@ fn undefined_in_from(subject: &Subject<'_>, found: &mut Vec<Finding>) {
                 let names = known.keys().map(String::as_str).chain(PLATFORM.iter().copied());
                 if let Some(near) = nearest(&one.name, sorted(names)) {
                     let title = format!("Write {near}");
-                    finding = finding.mend(format!("Did you mean ${near}?")).fix(title, vec![rewrite(&one.span, near)]);
+                    finding =
+                        finding.mend(format!("Did you mean ${near}?")).guess(title, vec![rewrite(&one.span, near)]);
                 }
                 found.push(finding);
             }

@@ -302,7 +302,7 @@ pub(super) static RULES: &[Rule] = &[
                 found.push(match nearest(text, full.iter().map(String::as_str)) {
                     Some(near) => finding
                         .mend(format!("Did you mean {near}?"))
-                        .fix(format!("Write {near}"), vec![rewrite(&word.span, near)]),
+                        .guess(format!("Write {near}"), vec![rewrite(&word.span, near)]),
                     None => finding,
                 });
             }
@@ -378,7 +378,7 @@ fn only_last(subject: &Subject<'_>, name: Name, found: &mut Vec<Finding>) {
             let rest = subject.text.get(instruction.span.end..).unwrap_or("");
             let ending = rest.len() - rest.trim_start_matches('\r').strip_prefix('\n').unwrap_or(rest).len();
             let whole = instruction.span.start..instruction.span.end + ending;
-            found.push(finding.fix("Remove this one", vec![rewrite(&whole, "")]));
+            found.push(finding.guess("Remove this one", vec![rewrite(&whole, "")]));
         }
     }
 }

@@ -363,7 +363,7 @@ fn careless(subject: &Subject<'_>, found: &mut Vec<Finding>) {
             let start = heredoc.body.start + if shebang { body.find('\n').map_or(0, |i| i + 1) } else { 0 };
             let ending = if body.contains("\r\n") { "\r\n" } else { "\n" };
             let fix = insert(start, format!("set -e{ending}"));
-            found.push(Finding::at(&heredoc.opening).fix("Write set -e", vec![fix]));
+            found.push(Finding::at(&heredoc.opening).guess("Write set -e", vec![fix]));
         }
     }
 }

@@ -247,7 +247,7 @@ fn undefined(subject: &Subject<'_>, found: &mut Vec<Finding>) {
                 found.push(match near {
                     Some(near) => finding
                         .mend(format!("Did you mean ${near}?"))
-                        .fix(format!("Write {near}"), vec![rewrite(&one.span, near)]),
+                        .guess(format!("Write {near}"), vec![rewrite(&one.span, near)]),
                     None => finding.fix(
                         format!("Write ARG {name} before it"),
                         vec![line_before(subject.text, instruction, &format!("ARG {name}"))],
