@@ -16,9 +16,16 @@ pub(super) struct Reader {
     image: Option<String>,
     /// Whether the step's own line has not ended yet.
     heading: bool,
+    /// Whether the last step is one for the labels that were asked for, and stands in no Dockerfile.
+    labels: bool,
 }
 
 impl Reader {
+    /// One for a build with labels, or without.
+    pub(super) fn new(labels: bool) -> Self {
+        Self { labels, ..Self::default() }
+    }
+
     /// The events in one piece of text, which came at `now`. Pieces are as the engine sends them: what the builder
     /// itself says comes in pieces of its own.
     pub(super) fn take(&mut self, piece: &str, now: Timestamp) -> Vec<BuildEvent> {
@@ -33,10 +40,11 @@ impl Reader {
         {
             events.extend(self.over(now));
             self.heading = !piece.ends_with('\n');
+            let own = of.saturating_sub(usize::from(self.labels));
             let step = StepSeen {
                 key: number.to_string(),
                 name,
-                place: Some(StepPlace::Classic { number, of }),
+                place: if self.labels && number == of { None } else { Some(StepPlace::Classic { number, of: own }) },
                 inputs: (number > 1).then(|| (number - 1).to_string()).into_iter().collect(),
                 started: Some(now),
                 ..StepSeen::default()

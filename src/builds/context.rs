@@ -343,7 +343,8 @@ impl Sieve {
     }
 }
 
-/// The folders and files that hold the most; of a folder in which one thing holds nearly all, that thing.
+/// The folders and files that hold the most; of a folder in which one folder holds nearly all, that one. Hidden ones,
+/// such as `.git`, are left out whole or not at all.
 fn largest(entries: &[Entry], dockerfile: &str) -> Vec<(String, u64)> {
     let mut within: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     for entry in entries.iter().filter(|e| e.size > 0) {
@@ -361,7 +362,8 @@ fn largest(entries: &[Entry], dockerfile: &str) -> Vec<(String, u64)> {
         .iter()
         .map(|(path, bytes)| {
             let (mut path, mut bytes) = (path.as_str(), *bytes);
-            while let Some((deeper, n)) = within.get(path).and_then(|inside| inside.iter().max_by_key(|(_, n)| **n))
+            while !path.starts_with('.')
+                && let Some((deeper, n)) = within.get(path).and_then(|inside| inside.iter().max_by_key(|(_, n)| **n))
                 && *n * 10 >= bytes * 9
                 && within.contains_key(deeper.as_str())
             {

@@ -1,6 +1,6 @@
 //! Why there is no image, in words.
 
-use super::context::Context;
+use super::context::{Context, Whether};
 use super::place::StepPlace;
 use super::steps::{Build, StepState, one_line};
 use crate::engine::{EngineError, ErrorKind};
@@ -84,40 +84,21 @@ fn words(text: &str, step: &str, failure: &Failure, context: Option<&Context>) -
     if let Some(line) = failure.line.filter(|_| has("parse error") || has("unknown instruction")) {
         return (format!("line {line} of the Dockerfile: {}", after_line(text)), String::new());
     }
-    if let Some(path) = missing(text) {
-        return (format!("{} does not find {path} in the build context", first_word(step)), hidden(&path, context));
+    if let Some(found) = not_copied(text, step, context) {
+        return found;
     }
-    if has("secret") && (has("not found") || has("no active session") || has("session")) || has("ssh") && has("session")
-    {
+    if has("no active session") || has("could not find default ssh") || (has("secret") && has("not found")) {
         return (
             format!("{short} asks for a secret or an ssh key, which this build cannot give"),
             "docker build --secret or --ssh on the command line can".to_owned(),
         );
     }
-    if has("pull access denied")
-        || has("failed to resolve source metadata")
-        || has("manifest unknown")
-        || has("no such image")
-        || has("dial tcp")
-        || has("failed to do request")
-        || has("no match for platform")
-        || has("tls handshake")
-        || has("i/o timeout")
-    {
-        let image = image(text).or_else(|| image_of(step)).unwrap_or_else(|| "an image".to_owned());
-        let unreachable = ["dial tcp", "failed to do request", "i/o timeout", "tls handshake", "no such host"];
-        let why = if unreachable.iter().any(|w| has(w)) {
-            "is not on this engine, and no registry can be reached from it"
-        } else if has("no match for platform") {
-            "is not there for this platform"
-        } else {
-            "is not on this engine, and the registry does not give it: is the name right, or does it want a login?"
-        };
-        return (
-            format!("the image {image} {why}"),
-            "docker images shows what is there; docker pull, with a login where one is needed, or docker load brings it"
-                .to_owned(),
-        );
+    if has("unable to find user") {
+        let what = low.find("unable to find").and_then(|at| text.get(at..)).unwrap_or(text);
+        return (format!("{short}: {what}"), "USER wants one that an earlier step made, or a number".to_owned());
+    }
+    if NO_IMAGE.iter().any(|words| has(words)) {
+        return no_image(text, step);
     }
     if has("cannot locate specified dockerfile") || has("failed to read dockerfile") {
         let ignored = context.map(|c| c.dockerfile().to_owned()).unwrap_or_else(|| "Dockerfile".to_owned());
@@ -139,10 +120,18 @@ fn bare(text: &str) -> String {
         "failed to build LLB: ",
         "rpc error: code = Unknown desc = ",
         "failed to compute cache key: ",
+        "failed to load cache key: ",
+        "failed to parse Dockerfile: ",
+        "ADD failed: ",
+        "COPY failed: ",
     ] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
-    text.to_owned()
+    // The command stands before this as the step's name.
+    match text.split_once("]: ") {
+        Some((command, rest)) if command.starts_with("executor failed running [") => rest.to_owned(),
+        _ => text.to_owned(),
+    }
 }
 
 fn first_word(step: &str) -> &str {
@@ -175,37 +164,78 @@ fn after_line(text: &str) -> String {
     rest.map_or_else(|| bare(text), |(_, what)| what.to_owned())
 }
 
-/// The file that COPY or ADD did not find.
-fn missing(text: &str) -> Option<String> {
-    // BuildKit: `"/x": not found`, after a checksum of the context; older: `"/x" not found`. Classic: `COPY failed: file not
-    // found in build context or excluded by .dockerignore: stat x: file does not exist`; older: `stat /var/lib/...`.
-    if let Some((_, rest)) =
-        text.split_once("stat ").filter(|_| text.contains("COPY failed") || text.contains("ADD failed"))
-    {
-        let path = rest.split(": ").next()?;
-        return Some(
-            path.rsplit_once("/docker-builder")
-                .map_or(path, |(_, p)| p.split_once('/').map_or(p, |(_, p)| p))
-                .trim_matches('/')
-                .to_owned(),
-        );
-    }
-    if !text.contains("not found")
-        || !(text.contains("cache key") || text.contains("failed to walk") || text.contains("checksum"))
-    {
+/// The words for a file that COPY or ADD did not find; `None` when that is not what happened.
+fn not_copied(text: &str, step: &str, context: Option<&Context>) -> Option<(String, String)> {
+    let mut words = step.split_whitespace();
+    let word = words.next().filter(|w| w.eq_ignore_ascii_case("copy") || w.eq_ignore_ascii_case("add"))?;
+    if !["not found", "no such file", "does not exist"].iter().any(|w| text.contains(w)) {
         return None;
     }
-    let before = text.rsplit_once("not found")?.0.trim_end_matches([':', ' ']);
-    let path = before
-        .strip_suffix('"')
-        .and_then(|b| b.rsplit_once('"'))
-        .map_or_else(|| before.rsplit(' ').next(), |(_, p)| Some(p))?;
-    Some(path.trim_start_matches('/').to_owned())
+    if let Some(from) = words.clone().find_map(|w| w.strip_prefix("--from=")) {
+        let path = text.split_once("stat ").map_or("a file", |(_, rest)| rest.split(": ").next().unwrap_or(rest));
+        let path = path.split_once("/merged").map_or(path, |(_, inside)| inside);
+        let message = format!("{word} --from={from} does not find /{} there", path.trim_start_matches('/'));
+        return Some((message, "what an earlier stage has is what its own steps made".to_owned()));
+    }
+    // What it wants stands in the instruction; messages name it after parents, or by a path of the engine's own.
+    let mut wanted: Vec<String> = words
+        .filter(|w| !w.starts_with("--"))
+        .map(|w| w.trim_matches(['[', ']', ',', '"', '\'']).to_owned())
+        .filter(|w| !w.is_empty())
+        .collect();
+    wanted.pop();
+    wanted.retain(|w| !w.contains("://") && !w.contains('$'));
+    let absent = |path: &&String| context.is_some_and(|c| c.whether(path) != Whether::Sent);
+    let path = wanted.iter().find(absent).or(wanted.first())?;
+    Some((format!("{word} does not find {path} in the build context"), hidden(path, context)))
+}
+
+/// What engines say when a base image cannot be had.
+const NO_IMAGE: [&str; 10] = [
+    "pull access denied",
+    "failed to resolve source metadata",
+    "manifest unknown",
+    "no such image",
+    "dial tcp",
+    "failed to do request",
+    "no match for platform",
+    "no matching manifest",
+    "tls handshake",
+    "i/o timeout",
+];
+
+/// The words for an image, or a file by its address, that cannot be fetched.
+fn no_image(text: &str, step: &str) -> (String, String) {
+    let low = text.to_lowercase();
+    let has = |words: &str| low.contains(words);
+    let unreachable =
+        ["dial tcp", "failed to do request", "i/o timeout", "tls handshake", "no such host"].iter().any(|w| has(w));
+    if let Some(url) = step.split_whitespace().find(|w| w.contains("://") && !w.starts_with("docker-image:")) {
+        let hint = "the engine fetches it: has its machine a way out?".to_owned();
+        return (format!("{} cannot fetch {url}: {}", first_word(step), bare(text)), hint);
+    }
+    let image = image_of(step).or_else(|| image(text)).unwrap_or_else(|| "an image".to_owned());
+    let image = image.strip_prefix("docker.io/library/").or(image.strip_prefix("docker.io/")).unwrap_or(&image);
+    if has("gateway.v0") || step.starts_with("resolve image config") {
+        return (
+            format!("the # syntax= line wants the image {image}, which is not on this engine and cannot be fetched"),
+            "without that line the engine reads the Dockerfile itself".to_owned(),
+        );
+    }
+    let why = if has("no match for platform") || has("no matching manifest") {
+        "is not there for this platform"
+    } else if unreachable {
+        "is not on this engine, and no registry can be reached from it"
+    } else {
+        "is not on this engine, and the registry does not give it: is the name right, or does it want a login?"
+    };
+    let hint =
+        "docker images shows what is there; docker pull, with a login where one is needed, or docker load brings it";
+    (format!("the image {image} {why}"), hint.to_owned())
 }
 
 /// Why a file that COPY wants is not in the context.
 fn hidden(path: &str, context: Option<&Context>) -> String {
-    use super::context::Whether;
     let Some(context) = context else { return String::new() };
     match context.whether(path) {
         Whether::Ignored { line: Some(line), file } => format!("line {line} of {file} leaves it out"),

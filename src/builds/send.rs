@@ -190,7 +190,7 @@ impl Run<'_> {
             }
         };
         drop(request);
-        let mut reader = classic::Reader::default();
+        let mut reader = classic::Reader::new(builder == Builder::Classic && !ask.labels.is_empty());
         let mut image = None;
         let mut counted = false;
         while let Some(said) = said.next().await {

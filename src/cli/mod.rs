@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error; `--json` is an array of objects.
 
+mod lint;
 mod ps;
 mod session;
 mod stacks;
@@ -56,6 +57,7 @@ enum Command {
     /// Start and use sessions: machines with a Docker of their own, that end by themselves
     #[command(subcommand)]
     Session(session::Command),
+    Lint(lint::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -125,6 +127,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             let endpoint = endpoint(arguments.host.as_deref(), || Ok(config.clone()))?;
             return session::run(command, &endpoint, &config.sessions);
         }
+        Some(Command::Lint(arguments)) => return lint::run(&mut out, &arguments),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ondeck", &mut script);

@@ -1,14 +1,15 @@
 //! What is wrong with a Dockerfile, in the order of the file, and what would mend it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::instruction::{Dockerfile, Instruction};
+use super::instruction::{Dockerfile, Form, Instruction, Word};
 use super::parse::parse;
 use super::pragma::Pragmas;
 use super::rules::{self, Rule};
 use super::shell::Script;
 use super::source::{Place, Span, places};
+use crate::text;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +61,8 @@ pub struct Diagnostic {
 pub struct Fix {
     /// What it does, as an order.
     pub title: String,
+    /// The meaning stays, or is what was plainly meant; else it is a guess, which a person should see first.
+    pub sure: bool,
     /// In the order of the text, not overlapping.
     pub edits: Vec<Edit>,
 }
@@ -181,9 +184,25 @@ impl<'a> Subject<'a> {
         self.each().filter_map(|(i, instruction)| Some((i, instruction, self.scripts[i].as_ref()?)))
     }
 
+    /// An edit that puts an option behind a word of a command.
+    pub(super) fn option(instruction: &Instruction, word: &Word, option: &str) -> Edit {
+        let json = matches!(instruction.form, Form::Json(_));
+        insert(word.span.end, if json { format!(", \"{option}\"") } else { format!(" {option}") })
+    }
+
     pub(super) fn text_of(&self, span: &Span) -> &'a str {
         self.text.get(span.clone()).unwrap_or("")
     }
+}
+
+/// An edit that writes something at a place.
+pub(super) fn insert(at: usize, text: impl Into<String>) -> Edit {
+    Edit { span: at..at, text: text.into() }
+}
+
+/// An edit that writes something else for a span.
+pub(super) fn rewrite(span: &Span, text: impl Into<String>) -> Edit {
+    Edit { span: span.clone(), text: text.into() }
 }
 
 /// What a rule found; what is not said is as in the table.
@@ -210,7 +229,13 @@ impl Finding {
     }
 
     pub(super) fn fix(mut self, title: impl Into<String>, edits: Vec<Edit>) -> Self {
-        self.fix = Some(Fix { title: title.into(), edits });
+        self.fix = Some(Fix { title: title.into(), sure: true, edits });
+        self
+    }
+
+    /// A fix that a person should see first.
+    pub(super) fn guess(mut self, title: impl Into<String>, edits: Vec<Edit>) -> Self {
+        self.fix = Some(Fix { title: title.into(), sure: false, edits });
         self
     }
 }
@@ -232,8 +257,7 @@ pub fn lint(text: &str, around: &Surroundings<'_>) -> Vec<Diagnostic> {
         found.extend(findings.into_iter().filter(|f| !pragmas.silent(&file, rule, &f.span)).map(|f| (rule, f)));
     }
     found.sort_by(|(a, f), (b, g)| (f.span.start, f.span.end, a.code).cmp(&(g.span.start, g.span.end, b.code)));
-    let mut offsets: Vec<usize> = found.iter().flat_map(|(_, f)| [f.span.start, f.span.end]).collect();
-    let places: HashMap<usize, Place> = places(text, &mut offsets).into_iter().collect();
+    let places = places(text, found.iter().flat_map(|(_, f)| [f.span.start, f.span.end]));
     let place = |at: usize| places.get(&at).copied().unwrap_or(Place { line: 1, column: 1 });
     found
         .into_iter()
@@ -247,10 +271,43 @@ pub fn lint(text: &str, around: &Surroundings<'_>) -> Vec<Diagnostic> {
             start: place(finding.span.start),
             end: place(finding.span.end),
             span: finding.span,
-            message: finding.message.unwrap_or_else(|| rule.title.to_owned()),
+            message: finding.message.map_or_else(|| rule.title.to_owned(), |m| shown(&m)),
             why: rule.why,
-            mend: finding.mend.unwrap_or_else(|| rule.mend.to_owned()),
-            fix: finding.fix,
+            mend: finding.mend.map_or_else(|| rule.mend.to_owned(), |m| shown(&m)),
+            fix: finding.fix.map(|fix| Fix { title: shown(&fix.title), ..fix }),
         })
         .collect()
+}
+
+/// Sentences quote the file: harmless, and not as long as a file may be.
+fn shown(sentence: &str) -> String {
+    text::fit(&text::clean(sentence), 300).into_owned()
+}
+
+/// The text with all sure fixes applied, and how many these were. What a fix reveals is mended, too.
+pub fn mend_all(text: &str, around: &Surroundings<'_>) -> (String, usize) {
+    let mut text = text.to_owned();
+    let mut count = 0;
+    // Each round mends what does not overlap; a few are enough for fixes at the same place.
+    for _ in 0..8 {
+        let mut edits: Vec<Edit> = Vec::new();
+        // What is taken already, from the first to the last edit of a fix; nothing of it overlaps.
+        let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
+        for diagnostic in lint(&text, around) {
+            let Some(fix) = diagnostic.fix.filter(|f| f.sure) else { continue };
+            let (Some(first), Some(last)) = (fix.edits.first(), fix.edits.last()) else { continue };
+            if taken.range(..=last.span.end).next_back().is_some_and(|(_, end)| *end >= first.span.start) {
+                continue;
+            }
+            taken.insert(first.span.start, last.span.end);
+            edits.extend(fix.edits);
+            count += 1;
+        }
+        if edits.is_empty() {
+            break;
+        }
+        edits.sort_by_key(|e| e.span.start);
+        text = mended(&text, &Fix { title: String::new(), sure: true, edits });
+    }
+    (text, count)
 }

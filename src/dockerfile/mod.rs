@@ -25,8 +25,8 @@ pub use highlight::{Kind, Token, highlight};
 pub use instruction::{
     Comment, Directive, Dockerfile, Flag, Form, Heredoc, Instruction, Name, Pair, Problem, Stage, Word,
 };
-pub use lint::{Diagnostic, Edit, Fix, RuleChoice, Severity, Surroundings, lint, mended};
+pub use lint::{Diagnostic, Edit, Fix, RuleChoice, Severity, Surroundings, lint, mend_all, mended};
 pub use parse::parse;
 pub use rules::{Rule, rules};
 pub use shell::{Command, Joint, Script};
-pub use source::{Joined, Place, Span};
+pub use source::{Joined, Place, Span, places};

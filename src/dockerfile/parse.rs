@@ -414,7 +414,7 @@ fn stages(file: &mut Dockerfile) {
     file.problems.sort_by_key(|p| p.span.start);
 }
 
-/// An edit that replaces a span.
+/// A guess at what was meant.
 pub(super) fn replace(title: impl Into<String>, span: Span, text: impl Into<String>) -> Fix {
-    Fix { title: title.into(), edits: vec![Edit { span, text: text.into() }] }
+    Fix { title: title.into(), sure: false, edits: vec![Edit { span, text: text.into() }] }
 }

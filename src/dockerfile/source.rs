@@ -1,5 +1,6 @@
 //! Where things stand in a text: spans of bytes, places for people, and lines joined by continuation.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Bytes of the text, always on the boundaries of characters.
@@ -15,16 +16,17 @@ pub struct Place {
 }
 
 /// The places of many bytes of one text, found in one pass however many they are.
-pub(super) fn places(text: &str, offsets: &mut Vec<usize>) -> Vec<(usize, Place)> {
+pub fn places(text: &str, offsets: impl IntoIterator<Item = usize>) -> HashMap<usize, Place> {
+    let mut offsets: Vec<usize> = offsets.into_iter().map(|o| o.min(text.len())).collect();
     offsets.sort_unstable();
     offsets.dedup();
-    let mut found = Vec::with_capacity(offsets.len());
+    let mut found = HashMap::with_capacity(offsets.len());
     let (mut at, mut line, mut column) = (0, 1, 1);
     // A byte order mark takes no column on anyone's screen.
     if text.starts_with('\u{feff}') {
         at = '\u{feff}'.len_utf8();
     }
-    for &offset in offsets.iter() {
+    for offset in offsets {
         if offset > at {
             let between = &text.as_bytes()[at..offset];
             let breaks = memchr::memchr_iter(b'\n', between).count();
@@ -38,7 +40,7 @@ pub(super) fn places(text: &str, offsets: &mut Vec<usize>) -> Vec<(usize, Place)
             column += tail.iter().filter(|b| (**b & 0xc0) != 0x80).count();
             at = offset;
         }
-        found.push((offset, Place { line, column }));
+        found.insert(offset, Place { line, column });
     }
     found
 }
@@ -159,8 +161,8 @@ mod tests {
     fn places_count_characters() {
         let text = "\u{feff}aé\nx\r\nß!";
         let end = text.len();
-        let found = places(text, &mut vec![end, 0, 3, 4, 7, end - 1]);
-        let said: Vec<_> = found.iter().map(|(_, p)| (p.line, p.column)).collect();
+        let found = places(text, [end, 0, 3, 4, 7, end - 1]);
+        let said: Vec<_> = [0, 3, 4, 7, end - 1, end].iter().map(|at| (found[at].line, found[at].column)).collect();
         assert_eq!(said, [(1, 1), (1, 1), (1, 2), (2, 1), (3, 2), (3, 3)]);
     }
 }

@@ -53,6 +53,8 @@ pub struct BuildAsk {
     pub pull: bool,
     /// The platform, such as `linux/arm64`; the engine's own when `None`.
     pub platform: Option<String>,
+    /// The network that commands of steps have, such as `none`; the builder's own when `None`.
+    pub network: Option<String>,
     /// The builder to use; the best that the engine has when `None`.
     pub builder: Option<Builder>,
 }
@@ -81,6 +83,7 @@ impl BuildAsk {
         more("t", &self.tag);
         more("target", self.target.as_deref().unwrap_or_default());
         more("platform", self.platform.as_deref().unwrap_or_default());
+        more("networkmode", self.network.as_deref().unwrap_or_default());
         more("nocache", if self.no_cache { "1" } else { "" });
         more("pull", if self.pull { "1" } else { "" });
         more("buildid", id);

@@ -1,5 +1,17 @@
 //! The rules: one entry in one table each, with what it checks and an example beside it.
 
+mod copy;
+mod from;
+mod packages;
+mod process;
+mod run;
+mod stages;
+mod style;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod variables;
+
 use std::sync::LazyLock;
 
 use super::lint::{Finding, Severity, Subject};
@@ -36,7 +48,31 @@ impl std::fmt::Debug for Rule {
     }
 }
 
-static TABLES: &[&[Rule]] = &[];
+/// What most rules have in common.
+const RULE: Rule = Rule {
+    code: "",
+    severity: Severity::Warning,
+    title: "",
+    why: "",
+    mend: "",
+    on: true,
+    buildkit: &[],
+    bad: "",
+    good: "",
+    fixed: None,
+    check: |_, _| {},
+};
+
+static TABLES: &[&[Rule]] = &[
+    syntax::RULES,
+    from::RULES,
+    copy::RULES,
+    run::RULES,
+    packages::RULES,
+    process::RULES,
+    variables::RULES,
+    style::RULES,
+];
 
 /// All rules, by subject.
 pub fn rules() -> &'static [Rule] {
