@@ -304,6 +304,11 @@ impl Sieve {
         Self { ignore, entries, ignored, skipped, waiting: Vec::new(), closed: None }
     }
 
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     /// Takes one; for a folder, whether what is in it is of interest, else whether it is sent.
     pub(super) fn take(&mut self, entry: Entry) -> bool {
         let inside = |folder: &[u8], path: &[u8]| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"));
