@@ -333,6 +333,10 @@ async fn only_text_of_bounded_size_is_opened_and_stays_as_it_was_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn owner_and_mode_stay() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root may give files away.
+        return;
+    }
     both(async |bench| {
         bench.sh("echo one > a; chown 1234:5678 a; chmod 4750 a; mkdir theirs; chown 12:34 theirs");
         let stamp = bench.text("a").await.stamp;
@@ -427,39 +431,43 @@ async fn a_full_disk_leaves_the_old_text_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_only_place_is_said() {
+async fn what_may_not_be_written_is_said() {
     let engine = Engine::connect(&endpoint()).unwrap();
     let image = image(&engine).await;
     let made = Made::new("read-only");
-    let (name, label) = (made.name("session"), made.label());
-    let volume = format!("{name}-volume");
-    let mount = format!("{volume}:/workspace");
+    let (label, volume) = (made.label(), made.name("volume"));
     made.docker(&["volume", "create", "--label", &label, &volume]);
-    let args = ["run", "--rm", "--network", "none", "--volume", &mount, "--entrypoint", "sh", &image, "-c"];
-    made.docker(&[&args[..], &["echo old > /workspace/a"]].concat());
-    let mount = format!("{mount}:ro");
-    made.docker(&[
-        "run",
-        "-d",
-        "--init",
-        "--name",
-        &name,
-        "--label",
-        &label,
-        "--network",
-        "none",
-        "--volume",
-        &mount,
-        "--entrypoint",
-        "sleep",
-        &image,
-        "infinity",
-    ]);
-    let w = Workspace::session(&engine, name);
-    let Opened::Text(file) = w.read("a").await.unwrap() else { panic!() };
-    assert!(!file.writable);
-    let error = w.save("a", "new", file.form, Some(&file.stamp), false).await.unwrap_err();
-    assert!(error.to_string().contains("the file system is read-only"), "{error}");
+    let run = |name: &str, args: &[&str], mount: &str| {
+        let name = made.name(name);
+        let all = ["run", "-d", "--init", "--name", &name, "--label", &label, "--network", "none", "--volume"];
+        made.docker(&[&all[..], &[mount], args, &["--entrypoint", "sleep", &image, "infinity"]].concat())
+    };
+    let root = run("root", &[], &format!("{volume}:/workspace"));
+    let script = "cd /workspace; chmod 777 .; echo old > a; echo old > b; echo old > c; mkdir d; echo old > d/e
+        chown 1001:1001 b; chmod 666 b d/e; chmod 600 c";
+    made.docker(&["exec", &root, "sh", "-c", script]);
+    let try_save = async |container: &str, path: &str| {
+        let w = Workspace::session(&engine, container);
+        let Opened::Text(file) = w.read(path).await.unwrap() else { panic!("{path} is no text") };
+        let error = w.save(path, "new", file.form, Some(&file.stamp), false).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Permission);
+        (file.writable, error.message)
+    };
+    let still = run("still", &[], &format!("{volume}:/workspace:ro"));
+    let said = try_save(&still, "a").await;
+    assert_eq!(said, (false, "a cannot be saved: the file system is read-only".into()));
+
+    let guest = run("guest", &["--user", "1000:1000"], &format!("{volume}:/workspace"));
+    assert_eq!(try_save(&guest, "a").await, (false, "a cannot be saved: permission denied".into()));
+    assert_eq!(try_save(&guest, "d/e").await, (true, "d/e cannot be saved: permission denied".into()));
+    let (writable, message) = try_save(&guest, "b").await;
+    assert!(writable && message.contains("it belongs to someone else"), "{message}");
+    let error = Workspace::session(&engine, &guest).read("c").await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Permission, "{error}");
+    assert_eq!(
+        made.docker(&["exec", &root, "sh", "-c", "cd /workspace; cat a b c d/e; ls -A . d"]).lines().count(),
+        4 + 8
+    );
 }
 
 /// What an upload or download tells.
@@ -656,18 +664,35 @@ async fn what_happens_is_told() {
         told(&mut changes, &[Change::Tree, file("new"), file("renamed"), file("b")]).await;
         bench.sh("echo w >> renamed/er/c");
         told(&mut changes, &[file("renamed/er/c")]).await;
+        // Many at once, one in the other: however quickly they come, none is left unwatched in the end.
+        bench.sh("for n in $(seq 100); do mkdir -p many/$n/deep/er; done");
+        let mut seen = BTreeSet::new();
+        until("all folders are watched", async || {
+            bench.sh("for n in $(seq 100); do echo x > many/$n/deep/er/x; done");
+            let end = tokio::time::Instant::now() + std::time::Duration::from_secs(1);
+            while let Ok(Some(change)) = tokio::time::timeout_at(end, changes.next()).await {
+                match change {
+                    Change::File(path) if path.ends_with("/er/x") => drop(seen.insert(path)),
+                    _ => {}
+                }
+            }
+            if seen.len() == 100 { Ok(()) } else { Err(format!("{} are", seen.len())) }
+        })
+        .await;
         // A file that takes another's place, as saving does it.
         let stamp = bench.text("old/deep/a").await.stamp;
         bench.saved("old/deep/a", "saved\n", Some(&stamp)).await;
         told(&mut changes, &[Change::Tree, file("old/deep/a")]).await;
-        // What programs do in their own folders is not told.
-        bench.sh("touch .git/index; echo odd > 'two\nlines -x'");
+        // What programs do in their own folders is not told, nor who reads.
+        bench.workspace.list().await.unwrap();
+        bench.text("old/deep/a").await;
+        bench.sh("cat old/deep/a; touch .git/index; echo odd > 'two\nlines -x'");
         let mut all = Vec::new();
         while !all.contains(&file("two\nlines -x")) {
             all.push(tokio::time::timeout(PATIENCE, changes.next()).await.unwrap().unwrap());
         }
         assert!(
-            !all.iter().any(|c| matches!(c, Change::File(path) if path.contains("index") || path.contains(".ondeck"))),
+            !all.iter().any(|c| matches!(c, Change::File(path) if path.contains("index") || path == "old/deep/a" || path.contains(".ondeck"))),
             "{all:?}"
         );
         drop(changes);
@@ -681,6 +706,12 @@ async fn what_happens_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_watcher_it_is_looked_at() {
     let bench = Bench::session().await;
+    // The limit of the whole host cannot be lowered for a test.
+    let limit = "Failed to watch /workspace; upper limit on inotify watches reached!";
+    bench.sh(&format!("cd /usr/bin; printf '#!/bin/sh\\necho \"{limit}\" >&2; exit 1\\n' > inotifywait"));
+    let mut changes = bench.workspace.watch().await.unwrap();
+    assert_eq!(changes.next().await, Some(Change::Polling(limit.into())));
+
     bench.sh("rm /usr/bin/inotifywait; echo x > a");
     let mut changes = bench.workspace.watch().await.unwrap();
     let Some(Change::Polling(why)) = changes.next().await else { panic!("it does not say so") };
@@ -758,7 +789,15 @@ async fn a_whole_session_is_worked_in() {
             panic!("a new file was there")
         };
         told(&mut changes, &[Change::Tree]).await;
-        w.save("app/Dockerfile", "FROM y\n", Form::default(), Some(&stamp), false).await?;
+        let moving = w.clone();
+        let save = async move {
+            moving.save("app/Dockerfile", "FROM y\n", Form::default(), Some(&stamp), false).await?;
+            moving.upload(Path::new("/etc/hostname"), "app/up", false, &|_| {}).await?;
+            let here = tempfile::tempdir().unwrap();
+            moving.download("app/up", &here.path().join("down"), false, &|_| {}).await
+        };
+        // As the panel does it.
+        tokio::spawn(save).await.unwrap()?;
         let read = w.read("app/Dockerfile").await?;
         Ok::<_, ondeck::engine::EngineError>((changes, read))
     };

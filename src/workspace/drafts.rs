@@ -138,7 +138,8 @@ impl Drafts {
         let chance = RandomState::new().hash_one((std::process::id(), count, Timestamp::now()));
         let token = format!("{chance:016x}");
         let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(lock_of(&dir, &token))?;
-        lock.lock()?;
+        // Some network file systems have no locks: drafts are kept there all the same, and each looks like a left one.
+        let _ = lock.try_lock();
         Ok(Self { dir, token, lock: Arc::new(lock) })
     }
 
@@ -301,7 +302,7 @@ impl Drafts {
         }
         match File::open(lock_of(&self.dir, token)).map(|file| file.try_lock_shared()) {
             Ok(Err(TryLockError::WouldBlock)) => Owner::Other,
-            // Let go of, or not there at all. Where locks cannot be had, nobody holds one.
+            // Let go of, or not there at all.
             _ => Owner::Left,
         }
     }

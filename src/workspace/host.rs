@@ -172,7 +172,7 @@ fn look(path: &Path) -> std::result::Result<(Opened, Option<Stamp>), Why> {
         return large(bytes.len() as u64);
     }
     let stamp = Stamp { size: bytes.len() as u64, ..stamp(&about, form::hash(&bytes)) };
-    Ok((form::opened(bytes, stamp.clone(), writable(path)), Some(stamp)))
+    Ok((form::opened(bytes, stamp.clone(), writable(path).is_ok()), Some(stamp)))
 }
 
 fn regular(about: &Metadata) -> std::result::Result<(), Why> {
@@ -183,9 +183,9 @@ fn regular(about: &Metadata) -> std::result::Result<(), Why> {
     }
 }
 
-/// Whether a file may be written. Opening it for that changes nothing of it.
-fn writable(path: &Path) -> bool {
-    OpenOptions::new().write(true).open(path).is_ok()
+/// Whether a file may be written. Opening it for that would tell whoever watches that it was written.
+fn writable(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
 }
 
 /// A file that goes unless it is kept.
@@ -210,7 +210,7 @@ fn replace(root: &Path, path: &str, bytes: &[u8], expect: &Expect) -> std::resul
     let old = present(&path)?;
     if let Some(old) = &old {
         regular(old)?;
-        OpenOptions::new().write(true).open(&path)?;
+        writable(&path)?;
     }
     let folder = path.parent().unwrap_or(root);
     let temporary = fresh(&path);

@@ -1,5 +1,7 @@
 //! Files of a session, through a program that is run in it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::model::{self, Entry, Inside, Kind, Listing, Opened, Saved, Stamp, Weight};
@@ -11,6 +13,8 @@ use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, Ran, Result};
 const PROGRAM: &str = include_str!("session.pl");
 /// The most bytes that a listing has.
 const LISTING: usize = 3 << 20;
+/// How long one file may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What an answer is besides a file's bytes or a listing.
 const ROOM: usize = 1 << 20;
 
@@ -117,7 +121,19 @@ fn begun(ran: &Ran, tried: Tried<'_>) -> Result<()> {
 impl At<'_> {
     async fn run(&self, tried: Tried<'_>, operation: &str, args: &[&str], input: &[u8], most: usize) -> Result<Ran> {
         let ask = ask(self.root, operation, args);
-        let ran = self.engine.exec_kept(self.container, &ask, input, most).await?;
+        let running = self.engine.exec_kept(self.container, &ask, input, most);
+        // What goes through a whole folder takes as long as that has files.
+        let patience = if matches!(operation, "remove" | "weigh") { 20 * PATIENCE } else { PATIENCE };
+        let ran = tokio::time::timeout(patience, running).await.map_err(|_| {
+            let message = format!(
+                "{} cannot be {}: the session gave no answer within {} s",
+                tried.path,
+                tried.what,
+                patience.as_secs()
+            );
+            EngineError::new(ErrorKind::Timeout, message)
+                .with_hint("is its host, or its disk, busy? Look, then try again")
+        })??;
         begun(&ran, tried)?;
         Ok(ran)
     }

@@ -166,7 +166,12 @@ async fn follow(workspace: Workspace, teller: Teller, mut watching: Watching) {
 
 /// Whether trying again is in vain.
 fn is_over(error: &EngineError) -> bool {
-    matches!(error.kind, ErrorKind::NotFound | ErrorKind::Conflict)
+    match error.kind {
+        ErrorKind::NotFound => true,
+        // It does not run. One that is only paused goes on some time.
+        ErrorKind::Conflict => !error.message.contains("paused"),
+        _ => false,
+    }
 }
 
 /// Looks every few seconds, until there is nothing to look at.

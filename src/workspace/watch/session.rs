@@ -1,19 +1,31 @@
 //! A session is watched by `inotifywait` in it.
 
-use futures::TryStreamExt;
+use std::time::Duration;
 
+use futures::TryStreamExt;
+use futures::future::BoxFuture;
+
+use super::super::model::Change;
 use super::super::{LEFT, session};
-use super::Teller;
+use super::{GATHER, Teller};
 use crate::engine::{Channel, Engine, EngineError, ErrorKind, ExecAsk, PipedExec, Ran, Result};
 
 /// The most that is kept of what it complains of, and of one event.
 const LONGEST: usize = 64 << 10;
 
+/// How long after a new folder everything is watched anew.
+const RENEW: Duration = Duration::from_millis(500);
+
 /// A running `inotifywait`. Dropping this ends it, as its input ends with that.
 pub(super) struct Watch {
-    exec: PipedExec,
+    engine: Engine,
+    container: String,
     root: String,
+    exec: PipedExec,
     rest: Vec<u8>,
+    /// Whether a folder came. `inotifywait` looks for folders in it before it watches it, and never sees one that
+    /// comes in between.
+    incomplete: bool,
 }
 
 impl Watch {
@@ -40,7 +52,8 @@ impl Watch {
                 Channel::Err => err.extend_from_slice(&piece),
             }
             if memchr::memmem::find(&err, b"Watches established").is_some() {
-                return Ok(Ok(Self { exec, root: root.to_owned(), rest }));
+                let (engine, container, root) = (engine.clone(), container.to_owned(), root.to_owned());
+                return Ok(Ok(Self { engine, container, root, exec, rest, incomplete: false }));
             }
             if err.len() + rest.len() > LONGEST {
                 break;
@@ -54,15 +67,54 @@ impl Watch {
     /// Tells what happens until watching breaks off.
     pub(super) async fn run(mut self, teller: &Teller) {
         self.events(teller);
-        while let Ok(Some((channel, piece))) = self.exec.output.try_next().await {
-            if channel == Channel::Out {
-                self.rest.extend_from_slice(&piece);
-                self.events(teller);
-            } else if memchr::memmem::find(&piece, b"upper limit").is_some() {
-                // New folders are not watched any more.
-                return;
+        let mut renewal: Option<BoxFuture<'static, _>> = None;
+        loop {
+            if self.incomplete && renewal.is_none() {
+                self.incomplete = false;
+                let (engine, container, root) = (self.engine.clone(), self.container.clone(), self.root.clone());
+                renewal = Some(Box::pin(async move {
+                    tokio::time::sleep(RENEW).await;
+                    Self::begin(&engine, &container, &root).await
+                }));
+            }
+            let renewed = async {
+                match &mut renewal {
+                    Some(renewal) => renewal.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                read = self.exec.output.try_next() => match read {
+                    Ok(Some(piece)) => if !self.take(piece, teller) { return },
+                    Ok(None) | Err(_) => return,
+                },
+                renewed = renewed => {
+                    renewal = None;
+                    let Ok(Ok(new)) = renewed else { return };
+                    let mut old = std::mem::replace(&mut self, new);
+                    // What it has seen and not yet told; for the rest there is another now.
+                    let end = tokio::time::Instant::now() + 2 * GATHER;
+                    while let Ok(Ok(Some(piece))) = tokio::time::timeout_at(end, old.exec.output.try_next()).await {
+                        if !old.take(piece, teller) {
+                            break;
+                        }
+                    }
+                    self.incomplete |= old.incomplete;
+                    teller.tell(Change::Tree);
+                    self.events(teller);
+                }
             }
         }
+    }
+
+    /// Takes in what was printed; false when it cannot watch everything any more.
+    fn take(&mut self, (channel, piece): (Channel, bytes::Bytes), teller: &Teller) -> bool {
+        if channel == Channel::Err {
+            return memchr::memmem::find(&piece, b"upper limit").is_none();
+        }
+        self.rest.extend_from_slice(&piece);
+        self.events(teller);
+        true
     }
 
     /// Tells the events that have come whole: what happened, a path, each ended by a zero byte.
@@ -75,7 +127,7 @@ impl Watch {
             let what = String::from_utf8_lossy(what);
             let path = String::from_utf8_lossy(path);
             if what.contains("Q_OVERFLOW") {
-                teller.tell(super::Change::Many);
+                teller.tell(Change::Many);
                 continue;
             }
             let Some(path) = path.strip_prefix(self.root.as_str()).map(|p| p.trim_matches('/').to_owned()) else {
@@ -84,8 +136,9 @@ impl Watch {
             if path.is_empty() {
                 continue;
             }
+            self.incomplete |= what.contains("ISDIR") && (what.contains("CREATE") || what.contains("MOVED_TO"));
             if what.contains("ISDIR") && what.starts_with("ATTRIB") {
-                teller.tell(super::Change::Tree);
+                teller.tell(Change::Tree);
             } else if what.starts_with("MODIFY") || what.starts_with("CLOSE_WRITE") {
                 teller.content(path);
             } else {
@@ -95,7 +148,7 @@ impl Watch {
         self.rest.drain(..used);
         if self.rest.len() > LONGEST {
             self.rest.clear();
-            teller.tell(super::Change::Many);
+            teller.tell(Change::Many);
         }
     }
 }
