@@ -7,28 +7,21 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::desk::{at_workspace, begin, build, built, end, step};
 use common::fixture;
 use common::stage::{Stage, settings};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use ondeck::builds::{BuildEvent, Built, ContextSeen, Failure, StepPlace, StepSeen};
 use ondeck::builds::run::{Outcome as Start, Place, Run, Trouble};
+use ondeck::builds::{BuildEvent, Failure, StepPlace};
 use ondeck::engine::model::Container;
 use ondeck::engine::request::Answer;
 use ondeck::engine::{Address, Builder, Endpoint, EngineError, ErrorKind};
-use ondeck::tasks::{BuildWatch, Job, Outcome, StackVerb, TaskEvent, TaskId};
+use ondeck::tasks::{Job, Outcome, StackVerb, TaskId};
 use ondeck::ui::desk::{DeskNews, OutputTab, Pane};
 use ondeck::ui::message::Msg;
 use ondeck::workspace::{Change, Draft, Form};
 
 const DOCKERFILE: &str = "FROM debian:12\nCOPY server.pl /\nUSER 1000\nCMD [\"perl\", \"/server.pl\"]\n";
-
-/// A panel at the workspace of the first session.
-fn at_workspace(width: u16, height: u16, files: &[(&str, &str)]) -> Stage {
-    let mut stage = Stage::with(width, height, fixture::sessions(), settings());
-    stage.files = files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect();
-    stage.press(&["4", "enter"]);
-    stage
-}
 
 fn small() -> Stage {
     at_workspace(120, 36, &[("Dockerfile", DOCKERFILE), ("server.pl", "print 1;\n")])
@@ -36,34 +29,6 @@ fn small() -> Stage {
 
 fn text(stage: &Stage) -> String {
     stage.app.desk().unwrap().buffers.here().unwrap().editor.text()
-}
-
-fn build(stage: &Stage) -> BuildWatch {
-    match stage.jobs.last().unwrap() {
-        Job::Build { watch, .. } => watch.clone(),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// The task of the newest job begins.
-fn begin(stage: &mut Stage, id: u64) {
-    let (title, command) = (stage.jobs.last().unwrap().title(), stage.jobs.last().unwrap().command());
-    stage.send(Msg::Task(TaskEvent::Started { id: TaskId(id), title, command, at: fixture::now() }));
-}
-
-fn end(stage: &mut Stage, id: u64, outcome: Outcome) {
-    stage.send(Msg::Task(TaskEvent::Ended { id: TaskId(id), outcome, at: fixture::now() }));
-}
-
-fn step(key: &str, name: &str, ended: bool) -> BuildEvent {
-    let at = Some(fixture::now());
-    BuildEvent::Step(StepSeen {
-        key: key.into(),
-        name: name.into(),
-        started: at,
-        ended: at.filter(|_| ended),
-        ..StepSeen::default()
-    })
 }
 
 #[test]
@@ -298,18 +263,7 @@ fn a_result_is_compared_with_the_one_before() {
         begin(&mut stage, n);
         let watch = build(&stage);
         watch.begin(TaskId(n));
-        let built = Built {
-            image: format!("sha256:{n}"),
-            tag: "scratch:latest".into(),
-            size,
-            layers: Vec::new(),
-            took: Duration::from_secs(1),
-            cached: (0, 2),
-            context: ContextSeen::default(),
-            builder: Builder::BuildKit,
-            replaced: None,
-        };
-        watch.lock().build.take(BuildEvent::Built(Box::new(built)), fixture::now());
+        watch.lock().build.take(BuildEvent::Built(Box::new(built(size, &[]))), fixture::now());
         end(&mut stage, n, Outcome::Done("done".into()));
     }
     let screen = stage.text();
@@ -393,11 +347,11 @@ fn files_are_made_renamed_and_removed_with_a_question() {
     let mut stage = small();
     stage.press(&["2", "n", "lib/a.pl", "enter"]);
     assert!(stage.files.contains_key("lib/a.pl") && stage.text().contains("a.pl"));
-    stage.press(&["n", "Dockerfile", "enter"]);
+    stage.press(&["n", "ctrl-u", "Dockerfile", "enter"]);
     assert!(stage.text().contains("is there already"));
     stage.press(&["esc", "f2", "ctrl-u", "lib/b.pl", "enter"]);
     assert!(stage.files.contains_key("lib/b.pl") && !stage.files.contains_key("lib/a.pl"));
-    stage.press(&["n", "../x", "enter"]);
+    stage.press(&["n", "ctrl-u", "../x", "enter"]);
     assert!(stage.app.overlay.is_some(), "out of the workspace leads no path");
     stage.press(&["esc", "d"]);
     assert!(stage.text().contains("lost for good"));
@@ -447,7 +401,11 @@ fn the_pane_that_one_works_in_is_on_screen_at_every_size() {
             stage.press(&[key]);
             let areas = stage.app.desk_areas();
             assert!(areas.iter().any(|(p, _)| *p == pane), "{width}: {pane:?}");
-            assert_eq!(areas.len(), if pane == Pane::Editor || together != 2 { together } else { 2 }, "{width}: {pane:?}");
+            assert_eq!(
+                areas.len(),
+                if pane == Pane::Editor || together != 2 { together } else { 2 },
+                "{width}: {pane:?}"
+            );
             stage.text();
         }
     }

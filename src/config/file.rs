@@ -8,8 +8,8 @@ use serde_yaml::Spanned;
 
 use super::source::{ConfigError, Entries, Source, hinted, quoted, suggestion};
 use super::{
-    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Editor, Layout, Lint, Logs, On, Preset, Secrets, Sessions, Size, Terminal,
-    Theme,
+    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Editor, Layout, Lint, Logs, On, Preset, Secrets, Sessions,
+    Size, Terminal, Theme,
 };
 
 #[derive(Deserialize, Default)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::engine::{Endpoint, EngineError};
 use crate::engine::model::{Container, DiskUse, EngineInfo, Event, Health, Id, Image, Network, Sample, State, Volume};
+use crate::engine::{Endpoint, EngineError};
 
 /// How many engine events are kept; the oldest go first.
 pub const EVENTS_KEPT: usize = 500;

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{Period, Sessions, Size};
 use crate::builds::run::{Options, docker_command};
 use crate::builds::{BuildAsk, Site};
+use crate::config::{Period, Sessions, Size};
 use crate::engine::model::Id;
 use crate::engine::{Address, DEFAULT_SOCKET, Endpoint, Prune};
 use crate::fleet::Stack;

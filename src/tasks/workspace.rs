@@ -129,7 +129,8 @@ pub(super) async fn build(site: &Site, ask: &BuildAsk, watch: &BuildWatch, telle
             let line = watch.lock().line(&failure);
             let place = line.map_or(String::new(), |l| format!("{}:{l}: ", ask.dockerfile));
             Outcome::Failed(
-                EngineError::new(ErrorKind::Other, format!("{place}{}", failure.message)).with_hint(failure.hint.clone()),
+                EngineError::new(ErrorKind::Other, format!("{place}{}", failure.message))
+                    .with_hint(failure.hint.clone()),
             )
         }
         builds::Ended::Cancelled => Outcome::Cancelled,

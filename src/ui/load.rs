@@ -67,7 +67,12 @@ impl App {
         };
         let lines = match tab {
             Tab::Logs | Tab::Stats => return,
-            Tab::Service => shown(&self.detail.served, |answer| super::sessions::answer_lines(if self.detail.request.is_empty() { "/" } else { &self.detail.request }, answer)),
+            Tab::Service => shown(&self.detail.served, |answer| {
+                super::sessions::answer_lines(
+                    if self.detail.request.is_empty() { "/" } else { &self.detail.request },
+                    answer,
+                )
+            }),
             Tab::Inspect => {
                 let raw = match &target {
                     Target::Container(_) | Target::Session(_) => shown(&self.detail.inspection, |i| self.tree(&i.raw)),

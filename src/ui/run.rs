@@ -476,11 +476,7 @@ fn edit_outside(order: OutsideOrder, terminal: &Terminal) -> Result<(String, Res
         let file = dir.join(path.rsplit('/').next().unwrap_or("file"));
         std::fs::write(&file, &text)?;
         let status = terminal.lend(|| {
-            std::process::Command::new("sh")
-                .arg("-c")
-                .arg(format!("{editor} +{line} \"$0\""))
-                .arg(&file)
-                .status()
+            std::process::Command::new("sh").arg("-c").arg(format!("{editor} +{line} \"$0\"")).arg(&file).status()
         })?;
         let after = std::fs::read_to_string(&file);
         std::fs::remove_dir_all(&dir)?;

@@ -391,37 +391,37 @@ impl App {
 
 /// What a service answered, as lines.
 pub(super) fn answer_lines(request: &str, answer: &Answer) -> Vec<TextLine> {
-        let tone = match answer.code {
-            ..=399 => Tone::Good,
-            400..=499 => Tone::Warn,
-            _ => Tone::Bad,
-        };
-        let mut status = TextLine::new(Tone::Muted, format!("{request}  "));
-        status.push(tone, &answer.status);
-        status.push(Tone::Muted, format!("  {} ms", answer.took.as_millis()));
-        let mut lines = vec![status];
-        let wide = answer.headers.iter().map(|(n, _)| n.len()).max().unwrap_or(0).min(24);
-        for (name, value) in &answer.headers {
-            lines.push(TextLine::field(&crate::text::clean(name), wide, Tone::Plain, crate::text::clean(value)));
-        }
-        lines.push(TextLine::blank());
-        let json: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
-        let text = json.filter(|v| v.is_object() || v.is_array()).and_then(|v| serde_json::to_string_pretty(&v).ok());
-        match text.map_or_else(|| std::str::from_utf8(&answer.body).map(str::to_owned), Ok) {
-            Ok(text) if text.is_empty() => lines.push(TextLine::new(Tone::Muted, "No body.")),
-            Ok(text) => {
-                lines.extend(crate::logs::harmless(&text).lines().map(|l| TextLine::new(Tone::Plain, l)));
-            }
-            Err(_) => lines.push(TextLine::new(
-                Tone::Muted,
-                format!("{} that are no text.", crate::text::size(answer.body.len() as u64)),
-            )),
-        }
-        if answer.cut {
-            lines.push(TextLine::new(Tone::Warn, "The rest of the body was not read."));
-        }
-        lines
+    let tone = match answer.code {
+        ..=399 => Tone::Good,
+        400..=499 => Tone::Warn,
+        _ => Tone::Bad,
+    };
+    let mut status = TextLine::new(Tone::Muted, format!("{request}  "));
+    status.push(tone, &answer.status);
+    status.push(Tone::Muted, format!("  {} ms", answer.took.as_millis()));
+    let mut lines = vec![status];
+    let wide = answer.headers.iter().map(|(n, _)| n.len()).max().unwrap_or(0).min(24);
+    for (name, value) in &answer.headers {
+        lines.push(TextLine::field(&crate::text::clean(name), wide, Tone::Plain, crate::text::clean(value)));
     }
+    lines.push(TextLine::blank());
+    let json: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+    let text = json.filter(|v| v.is_object() || v.is_array()).and_then(|v| serde_json::to_string_pretty(&v).ok());
+    match text.map_or_else(|| std::str::from_utf8(&answer.body).map(str::to_owned), Ok) {
+        Ok(text) if text.is_empty() => lines.push(TextLine::new(Tone::Muted, "No body.")),
+        Ok(text) => {
+            lines.extend(crate::logs::harmless(&text).lines().map(|l| TextLine::new(Tone::Plain, l)));
+        }
+        Err(_) => lines.push(TextLine::new(
+            Tone::Muted,
+            format!("{} that are no text.", crate::text::size(answer.body.len() as u64)),
+        )),
+    }
+    if answer.cut {
+        lines.push(TextLine::new(Tone::Warn, "The rest of the body was not read."));
+    }
+    lines
+}
 
 /// Reads what a new session shall be: a name, then in any order a time, a size, `egress`, images.
 fn typed(text: &str, mut spec: Spec) -> Result<Spec, String> {

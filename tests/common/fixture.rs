@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ondeck::engine::{Address, Endpoint};
 use ondeck::engine::model::{
     Attachment, Container, Detail, DiskUse, EngineInfo, Event, Health, Image, Mount, Network, Port, Sample, State,
     Volume,
 };
+use ondeck::engine::{Address, Endpoint};
 use ondeck::fleet::snapshot::{HostLoad, Listing, Listings, Usage};
 use ondeck::fleet::{Link, Snapshot, stacks_of};
 

@@ -271,9 +271,7 @@ impl App {
     /// Where the panes of the open workspace are.
     pub fn desk_areas(&self) -> Vec<(Pane, Rect)> {
         match self.desk() {
-            Some(desk) if self.size.width >= LEAST.0 => {
-                layout::areas(desk, &self.remembered.shares, self.desk_body())
-            }
+            Some(desk) if self.size.width >= LEAST.0 => layout::areas(desk, &self.remembered.shares, self.desk_body()),
             _ => Vec::new(),
         }
     }
@@ -483,8 +481,7 @@ impl App {
     /// Goes to the next pane, or the one before.
     fn turn_pane(&mut self, by: isize) {
         let Some(desk) = self.desk() else { return };
-        let panes: Vec<Pane> =
-            Pane::ALL.into_iter().filter(|p| *p != Pane::Terminal || desk.has_terminal()).collect();
+        let panes: Vec<Pane> = Pane::ALL.into_iter().filter(|p| *p != Pane::Terminal || desk.has_terminal()).collect();
         let at = panes.iter().position(|p| *p == desk.focus).unwrap_or(0) as isize;
         let next = panes[(at + by).rem_euclid(panes.len() as isize) as usize];
         self.at_desk(|desk| desk.focus_on(next));
@@ -619,7 +616,9 @@ impl App {
             }
             Ask::Find => {
                 let (query, options) = match text.strip_prefix('/').map(|t| t.strip_suffix('/').unwrap_or(t)) {
-                    Some(pattern) if !pattern.is_empty() => (pattern, FindOptions { regex: true, ..FindOptions::default() }),
+                    Some(pattern) if !pattern.is_empty() => {
+                        (pattern, FindOptions { regex: true, ..FindOptions::default() })
+                    }
                     _ => (text, FindOptions::default()),
                 };
                 let mut result = Ok(());
@@ -638,8 +637,8 @@ impl App {
                 let mut told = Ok(0);
                 self.at_desk(|desk| {
                     if let Some(buffer) = desk.buffers.here_mut() {
-                        told = desk_find(buffer, query, FindOptions::default())
-                            .map(|()| buffer.editor.replace_all(with));
+                        told =
+                            desk_find(buffer, query, FindOptions::default()).map(|()| buffer.editor.replace_all(with));
                     }
                     desk.follow_text();
                 });
@@ -718,4 +717,3 @@ impl Desk {
         None
     }
 }
-

@@ -97,7 +97,11 @@ impl Tree {
         if wanted == row.open {
             return false;
         }
-        if wanted { self.open.insert(path) } else { self.open.remove(&path) };
+        if wanted {
+            self.open.insert(path)
+        } else {
+            self.open.remove(&path)
+        };
         self.lay_out();
         true
     }
@@ -138,9 +142,7 @@ impl Tree {
 
     fn lay_out(&mut self) {
         let on = self.come_to.clone().or_else(|| self.here().map(|r| r.path.clone()));
-        let shown = |entry: &&Entry| {
-            entry.path.match_indices('/').all(|(at, _)| self.open.contains(&entry.path[..at]))
-        };
+        let shown = |entry: &&Entry| entry.path.match_indices('/').all(|(at, _)| self.open.contains(&entry.path[..at]));
         self.rows = self
             .listing
             .iter()

@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn markdown_reads_like_text() {
-        let text = "# Head\n\nSome `code` and **more** of [it](http://x) that is long enough\n- one\n- two\n```\nRUN x\n```";
+        let text =
+            "# Head\n\nSome `code` and **more** of [it](http://x) that is long enough\n- one\n- two\n```\nRUN x\n```";
         let lines: Vec<String> = markdown(text, 24).iter().map(|l| l.text().trim_end().to_owned()).collect();
         assert_eq!(
             lines,
@@ -164,7 +165,8 @@ mod tests {
 
     #[test]
     fn any_text_is_wrapped_within_the_width() {
-        for text in ["", "**", "[a](", "`", "日本語日本語日本語日本語日本語日本語", &"x".repeat(300), "a\u{1b}[31mb"] {
+        for text in ["", "**", "[a](", "`", "日本語日本語日本語日本語日本語日本語", &"x".repeat(300), "a\u{1b}[31mb"]
+        {
             for line in markdown(text, 20) {
                 assert!(crate::text::width(line.text().trim_end()) <= 20, "{text}: {}", line.text());
             }

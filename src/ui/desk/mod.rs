@@ -24,9 +24,9 @@ use jiff::Timestamp;
 
 use crate::builds::Site;
 use crate::builds::run::{Options, Trouble};
-use crate::engine::model::{Container, Id};
 use crate::dockerfile::RuleChoice;
 use crate::engine::EngineError;
+use crate::engine::model::{Container, Id};
 use crate::engine::request::Answer;
 use crate::tasks::{Job, TaskId};
 use crate::workspace::{Change, Draft, Form, Listing, Opened, Saved, Stamp};

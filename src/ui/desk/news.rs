@@ -28,7 +28,9 @@ impl Desk {
                     self.reach = Reach::Lost(e.to_string());
                 }
             }
-            DeskNews::Read(path, result) if path == super::GUIDE && !self.buffers.open.iter().any(|b| b.path == path) => {
+            DeskNews::Read(path, result)
+                if path == super::GUIDE && !self.buffers.open.iter().any(|b| b.path == path) =>
+            {
                 if let Ok(crate::workspace::Opened::Text(file)) = *result {
                     self.guide.0 = file.text;
                 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::builds::BuildAsk;
 use crate::builds::run::Options;
+use crate::builds::run::Trouble;
 use crate::builds::{Build, BuildState, Built, Difference, LARGE, Step, StepPlace, StepState, compare};
 use crate::dockerfile::Severity;
-use crate::builds::run::Trouble;
-use crate::builds::BuildAsk;
 use crate::engine::model::Container;
 use crate::engine::request::Answer;
 use crate::tasks::{BuildSeen, BuildWatch, Job, StartWatch};
@@ -306,9 +306,8 @@ impl Desk {
         let open = self.buffers.here().filter(|b| b.editor.language() == crate::ui::editor::Language::Dockerfile);
         let open = open.map(|b| b.path.clone());
         open.or_else(|| self.tree.has("Dockerfile").then(|| "Dockerfile".to_owned())).or_else(|| {
-            let named = |path: &str| {
-                crate::ui::editor::Language::of(path, "") == crate::ui::editor::Language::Dockerfile
-            };
+            let named =
+                |path: &str| crate::ui::editor::Language::of(path, "") == crate::ui::editor::Language::Dockerfile;
             self.tree.listing().iter().find(|e| !e.is_folder() && named(&e.path)).map(|e| e.path.clone())
         })
     }
@@ -448,7 +447,8 @@ impl Desk {
         }
         line.push(if failed { Tone::Bad } else { Tone::Plain }, &step.name);
         if let Some((done, all)) = step.progress.filter(|_| step.state == StepState::Running) {
-            let words = if all > 0 { format!("  {} of {}", size(done), size(all)) } else { format!("  {}", size(done)) };
+            let words =
+                if all > 0 { format!("  {} of {}", size(done), size(all)) } else { format!("  {}", size(done)) };
             line.push(Tone::Muted, words);
         }
         lines.push((line, Some(Jump::Step(n))));
@@ -507,7 +507,8 @@ impl Desk {
                         less => (Tone::Good, format!("  {} less than before", size(less.unsigned_abs()))),
                     };
                     total.push(tone, words);
-                    let words = format!("; {} kept, {} new", count(difference.reused.len(), "layer"), difference.new.len());
+                    let words =
+                        format!("; {} kept, {} new", count(difference.reused.len(), "layer"), difference.new.len());
                     total.push(Tone::Muted, words);
                 }
                 lines.push((total, None));

@@ -39,12 +39,7 @@ impl App {
             // The hints of the last line are the panel's.
             return place.y + 1 < self.size.height;
         };
-        let inside = Rect::new(
-            area.x + 1,
-            area.y + 1,
-            area.width.saturating_sub(2),
-            area.height.saturating_sub(2),
-        );
+        let inside = Rect::new(area.x + 1, area.y + 1, area.width.saturating_sub(2), area.height.saturating_sub(2));
         let height = usize::from(inside.height);
         let row = usize::from(place.y.saturating_sub(inside.y));
         match event.kind {

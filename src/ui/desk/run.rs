@@ -90,7 +90,8 @@ impl Desk {
 
     /// Stops what runs.
     pub(super) fn stop(&mut self) {
-        let running = self.output.run.as_ref().filter(|r| r.lock().ended.is_none()).map(|r| r.lock().container.id.clone());
+        let running =
+            self.output.run.as_ref().filter(|r| r.lock().ended.is_none()).map(|r| r.lock().container.id.clone());
         match running {
             Some(container) => {
                 let name = self.run_name();
@@ -219,14 +220,18 @@ impl Desk {
                     self.trouble_lines(trouble, &mut lines);
                 }
                 Some(Ok(trouble)) => {
-                    let code = trouble.as_ref().and_then(|t| t.code).map_or(String::new(), |c| format!(", exit code {c}"));
+                    let code =
+                        trouble.as_ref().and_then(|t| t.code).map_or(String::new(), |c| format!(", exit code {c}"));
                     let mut line = TextLine::new(Tone::Muted, format!("○ {} is stopped{code}", container.name));
                     line.push(Tone::Accent, "  R");
                     line.push(Tone::Muted, " runs it again");
                     lines.push((line, None));
                 }
                 Some(Err(why)) => {
-                    lines.push((TextLine::new(Tone::Warn, format!("○ {} cannot be seen any more: {why}", container.name)), None));
+                    lines.push((
+                        TextLine::new(Tone::Warn, format!("○ {} cannot be seen any more: {why}", container.name)),
+                        None,
+                    ));
                 }
             }
             lines.push((TextLine::blank(), None));

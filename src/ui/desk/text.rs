@@ -136,7 +136,8 @@ impl Buffer {
             theirs: None,
             form: Form::default(),
             gone: false,
-            seen: 0,
+            // None was looked at yet.
+            seen: u64::MAX,
             keep_due: false,
             kept: false,
             fresh: true,
@@ -263,7 +264,7 @@ impl Desk {
                 } else {
                     let language = Language::of(path, text.lines().next().unwrap_or_default());
                     buffer.editor = Editor::new(&text, language);
-                    buffer.stamp = Some(stamp);
+                    (buffer.stamp, buffer.seen, buffer.fresh) = (Some(stamp), u64::MAX, true);
                     buffer.shown = Shown::Text;
                     recover(buffer, draft, &age.unwrap_or_default(), &mut says);
                 }
@@ -352,8 +353,13 @@ impl Desk {
         if buffer.is_dirty() {
             buffer.kept = true;
             let (line, column) = buffer.editor.cursor();
-            let draft =
-                Draft { text: buffer.editor.text(), form: buffer.form, base: buffer.stamp.clone(), cursor: (line, column), at: now };
+            let draft = Draft {
+                text: buffer.editor.text(),
+                form: buffer.form,
+                base: buffer.stamp.clone(),
+                cursor: (line, column),
+                at: now,
+            };
             self.order(DeskOrder::Keep(path.to_owned(), Box::new(draft)));
         } else if std::mem::take(&mut buffer.kept) {
             self.order(DeskOrder::Drop(path.to_owned()));

@@ -101,12 +101,7 @@ fn focused(app: &App, desk: &Desk, which: Pane) -> bool {
 }
 
 fn inside(area: Rect) -> Rect {
-    Rect {
-        x: area.x + 1,
-        y: area.y + 1,
-        width: area.width.saturating_sub(2),
-        height: area.height.saturating_sub(2),
-    }
+    Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: area.height.saturating_sub(2) }
 }
 
 /// The same with one cell of air at the sides, for prose and lists.
