@@ -458,7 +458,7 @@ const TREE: [&str; 60] = [
     "-dash",
 ];
 
-const IGNORES: [&str; 30] = [
+const IGNORES: [&str; 31] = [
     "",
     "# nothing\n#hash\n",
     "*",
@@ -487,6 +487,7 @@ const IGNORES: [&str; 30] = [
     "build/**\n!build/keep/**\ntarget/**\n!target/keep",
     "b/**/g\nb/**/x",
     "**/*.txt\n!app",
+    "^*\n!app",
     "Dockerfile\n.dockerignore\n**/Dockerfile\n-dash",
     "*\n!b/c/d\nb/c/d/e\n!b/c/d/e/f",
 ];
@@ -576,7 +577,7 @@ impl Guest {
 
     fn source(&self) -> Source {
         Source::Container {
-            engine: self.engine.clone(),
+            engine: Box::new(self.engine.clone()),
             container: self.session.container.to_string(),
             dir: "/workspace".into(),
         }

@@ -34,7 +34,7 @@ pub enum Source {
     /// Of a running container that has `find` and `tar`, such as a session's.
     Container {
         /// The engine that runs the container.
-        engine: Engine,
+        engine: Box<Engine>,
         /// The container.
         container: String,
         /// The folder in it.

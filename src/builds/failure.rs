@@ -101,8 +101,8 @@ fn words(text: &str, step: &str, failure: &Failure, context: Option<&Context>) -
         return no_image(text, step);
     }
     if has("cannot locate specified dockerfile") || has("failed to read dockerfile") {
-        let ignored = context.map(|c| c.dockerfile().to_owned()).unwrap_or_else(|| "Dockerfile".to_owned());
-        return (format!("there is no {ignored} in the build context"), String::new());
+        let name = context.map_or("Dockerfile", Context::dockerfile);
+        return (format!("there is no {name} in the build context"), String::new());
     }
     if has("target stage") && has("could not be found") || has("failed to reach build target") {
         return (bare(text), "the name after AS of a FROM line is what a target can be".to_owned());

@@ -79,7 +79,7 @@ pub(super) fn tar(
             futures::stream::poll_fn(move |cx| receiver.poll_recv(cx)).boxed()
         }
         Source::Container { engine, container, dir } => {
-            let (engine, container, dir) = (engine.clone(), container.clone(), dir.clone());
+            let (engine, container, dir) = (Engine::clone(engine), container.clone(), dir.clone());
             futures::stream::once(async move { packed_there(&engine, &container, &dir, &entries).await })
                 .try_flatten()
                 .boxed()
@@ -218,16 +218,16 @@ pub(super) fn pack(dir: &Path, entries: &[Entry], out: &mut impl Write) -> Resul
             }
             Kind::Socket | Kind::Device => Ok(()),
         };
-        written.map_err(|e| gone_or(&shown, e))?;
+        written.map_err(|e| gone_or(&shown, &e))?;
     }
-    tar.into_inner().and_then(Write::flush).map_err(|e| gone_or("the archive", e))
+    tar.into_inner().and_then(Write::flush).map_err(|e| gone_or("the archive", &e))
 }
 
 /// Nobody reads any more, or a file could not be read.
-fn gone_or(path: &str, error: io::Error) -> EngineError {
+fn gone_or(path: &str, error: &io::Error) -> EngineError {
     match error.kind() {
         io::ErrorKind::BrokenPipe => EngineError::new(ErrorKind::Unreachable, "the build took no more of its context"),
-        _ => unreadable(path, &error),
+        _ => unreadable(path, error),
     }
 }
 

@@ -83,8 +83,8 @@ pub(super) fn events(message: &[u8]) -> Result<Vec<BuildEvent>, String> {
             place: None,
             inputs: v.inputs.iter().map(|i| text(i)).collect(),
             cached: v.cached,
-            started: v.started.and_then(time),
-            ended: v.completed.and_then(time),
+            started: v.started.as_ref().and_then(time),
+            ended: v.completed.as_ref().and_then(time),
             error: text(&v.error),
         })
     });
@@ -107,7 +107,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn time(moment: Moment) -> Option<Timestamp> {
+fn time(moment: &Moment) -> Option<Timestamp> {
     Timestamp::new(moment.seconds, moment.nanos).ok()
 }
 

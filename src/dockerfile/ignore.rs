@@ -6,6 +6,8 @@
 //! those with whose name a `!` line begins, BuildKit's every one as soon as any `!` line has wildcards. [`Rules`] says
 //! which of them is followed.
 
+use std::fmt::Write;
+
 use regex::Regex;
 
 /// Whose way of walking is followed.
@@ -439,7 +441,7 @@ fn class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) 
         if high < low {
             return Err(format!("{low}-{high} is no range: it ends before it begins"));
         }
-        out.push_str(&format!("\\x{{{:x}}}-\\x{{{:x}}}", low as u32, high as u32));
+        let _ = write!(out, "\\x{{{:x}}}-\\x{{{:x}}}", low as u32, high as u32);
     }
 }
 
