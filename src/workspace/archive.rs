@@ -201,7 +201,6 @@ fn unpack_all(target: &Target, pieces: mpsc::Receiver<Piece>) -> io::Result<Coun
     for mut folder in folders {
         folder.unpack_in(&scratch.0)?;
     }
-    drop(archive);
     // An archive may end before what sends it has said that all went well.
     io::copy(&mut source, &mut io::sink())?;
     target.free()?;

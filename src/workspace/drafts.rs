@@ -211,9 +211,8 @@ impl Drafts {
         }
         match parse(&found.kept) {
             Ok((_, _, draft)) if draft == found.draft => gone(fs::remove_file(&found.kept)),
-            Ok(_) => Ok(()),
             Err(Unread::Io(e)) => gone(Err(e)),
-            Err(Unread::Words(_)) => Ok(()),
+            Ok(_) | Err(Unread::Words(_)) => Ok(()),
         }
     }
 

@@ -116,6 +116,7 @@ fn what_cannot_be_read_is_said_and_stays() {
     let newer = String::from_utf8(bytes.clone()).unwrap().replace("\"ondeck_draft\":1", "\"ondeck_draft\":2");
     let mut other = bytes.clone();
     *other.last_mut().unwrap() = b'!';
+    let noise = vec![0xff; 100_000];
     let bad: [(&str, &[u8], &str); 8] = [
         ("empty", b"", "it is empty"),
         ("half a line", &bytes[..line / 2], "its first line is not that of a draft"),
@@ -124,7 +125,7 @@ fn what_cannot_be_read_is_said_and_stays() {
         ("long", &[&bytes[..], b"x"].concat(), "10 bytes of text were written, 11 are there"),
         ("newer", newer.as_bytes(), "a newer ondeck wrote it"),
         ("other", &other, "its text is not what was written"),
-        ("noise", &[0xff; 100_000], "its first line is not that of a draft"),
+        ("noise", &noise, "its first line is not that of a draft"),
     ];
     let start = good.file_name().unwrap().to_str().unwrap().split('.').next().unwrap().to_owned();
     for (n, (what, content, why)) in bad.iter().enumerate() {

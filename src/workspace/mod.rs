@@ -41,6 +41,7 @@ pub type Tell<'a> = dyn Fn(Moved) + Send + Sync + 'a;
 
 /// Where a workspace is. Directories of hosts that are reached through ssh would be a third kind.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // There are a few of them.
 pub enum Place {
     /// A folder of a running container that is a session.
     Session {

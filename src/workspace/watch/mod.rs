@@ -96,6 +96,7 @@ impl Drop for Task {
 }
 
 /// What watches, once it does.
+#[allow(clippy::large_enum_variant)] // There is one of it for each open workspace.
 enum Watching {
     Session(session::Watch),
     Host(host::Watch),
@@ -198,16 +199,22 @@ fn compare(before: &Listing, now: &Listing, teller: &Teller) {
     };
     let (before, mut rest) = (map(before), map(now));
     for (path, old) in before {
-        match rest.remove(&path) {
-            None => teller.name(path),
-            Some(new) if new == old => {}
-            Some(new) if new.0 == Kind::File && old.0 == Kind::File && new.2 == old.2 => teller.content(path),
+        let Some(new) = rest.remove(&path) else {
+            teller.name(path);
+            continue;
+        };
+        let same = (&new.0, new.2) == (&old.0, old.2);
+        match new.0 {
+            _ if new == old => {}
+            Kind::File if same => teller.content(path),
             // Whatever happened to a folder's time happened to what is in it.
-            Some(new) if new.0 == old.0 && new.2 == old.2 && new.0 == Kind::Folder(Inside::Listed) => {}
-            Some(_) => teller.name(path),
+            Kind::Folder(Inside::Listed) if same => {}
+            _ => teller.name(path),
         }
     }
-    rest.into_keys().for_each(|path| teller.name(path));
+    for path in rest.into_keys() {
+        teller.name(path);
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use crate::engine::{Channel, Engine, EngineError, ErrorKind, ExecAsk, PipedExec,
 /// The most that is kept of what it complains of, and of one event.
 const LONGEST: usize = 64 << 10;
 
+/// What it complains of when it cannot watch any more.
+const LIMIT: &[u8] = b"upper limit";
 /// How long after a new folder everything is watched anew.
 const RENEW: Duration = Duration::from_millis(500);
 
@@ -58,6 +60,11 @@ impl Watch {
             if err.len() + rest.len() > LONGEST {
                 break;
             }
+        }
+        if memchr::memmem::find(&err, LIMIT).is_some() {
+            let why =
+                "the limit of watched folders of the session's host is reached (sysctl fs.inotify.max_user_watches)";
+            return Ok(Err(why.to_owned()));
         }
         // Whether it ended by itself or with its container is told by looking.
         let why = Ran { err, ..Ran::default() }.last_words();
@@ -110,7 +117,7 @@ impl Watch {
     /// Takes in what was printed; false when it cannot watch everything any more.
     fn take(&mut self, (channel, piece): (Channel, bytes::Bytes), teller: &Teller) -> bool {
         if channel == Channel::Err {
-            return memchr::memmem::find(&piece, b"upper limit").is_none();
+            return memchr::memmem::find(&piece, LIMIT).is_none();
         }
         self.rest.extend_from_slice(&piece);
         self.events(teller);
