@@ -357,9 +357,9 @@ impl Document {
         let joins = match step.kind {
             // A word and the blanks behind it are one step.
             Kind::Type => {
-                typed
-                    && after(last.from, &last.inserted) == new.from
-                    && !(last.inserted.ends_with(char::is_whitespace) && !new.inserted.starts_with(char::is_whitespace))
+                let goes_on = after(last.from, &last.inserted) == new.from;
+                let new_word = last.inserted.ends_with(char::is_whitespace);
+                typed && goes_on && (!new_word || new.inserted.starts_with(char::is_whitespace))
             }
             Kind::Erase => {
                 new.inserted.is_empty()

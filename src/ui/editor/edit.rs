@@ -1,6 +1,6 @@
 //! What every set of keys is made of: moving, typing, erasing, whole lines, copying.
 
-use super::document::{Edit, Kind, Place, after};
+use super::document::{Edit, Kind, Place, Shift, Stand, after};
 use super::{Answer, Editor, layout};
 
 /// What was last copied here.
@@ -165,9 +165,9 @@ impl Editor {
         let (from, to) = if down { (first, last + 1) } else { (first - 1, last) };
         let mut lines: Vec<&str> = (from..=to).map(|line| self.document.line(line)).collect();
         if down {
-            lines.rotate_right(1)
+            lines.rotate_right(1);
         } else {
-            lines.rotate_left(1)
+            lines.rotate_left(1);
         }
         let text = lines.join("\n");
         let moved = |place: Place| Place::new(if down { place.line + 1 } else { place.line - 1 }, place.byte);
@@ -178,17 +178,31 @@ impl Editor {
 
     /// One step back.
     pub(super) fn undo(&mut self) -> Answer {
-        let Some((shifts, (cursor, anchor))) = self.document.undo() else { return Answer::Nothing };
+        let undone = self.document.undo();
+        self.went(undone)
+    }
+
+    /// Makes again what was undone.
+    pub(super) fn redo(&mut self) -> Answer {
+        let redone = self.document.redo();
+        self.went(redone)
+    }
+
+    fn went(&mut self, step: Option<(Vec<Shift>, Stand)>) -> Answer {
+        let Some((shifts, (cursor, anchor))) = step else { return Answer::Nothing };
         (self.cursor, self.anchor) = (cursor, anchor);
         self.changed(&shifts);
         Answer::Changed
     }
 
-    /// Makes again what was undone.
-    pub(super) fn redo(&mut self) -> Answer {
-        let Some((shifts, (cursor, anchor))) = self.document.redo() else { return Answer::Nothing };
-        (self.cursor, self.anchor) = (cursor, anchor);
-        self.changed(&shifts);
-        Answer::Changed
+    /// The same with Vim's keys, which lead to where the text is another.
+    pub(super) fn vim_undo(&mut self, back: bool) -> Answer {
+        let step = if back { self.document.undo() } else { self.document.redo() };
+        let first = step.as_ref().and_then(|(shifts, _)| shifts.iter().map(|shift| shift.from).min());
+        let answer = self.went(step);
+        if let Some(first) = first {
+            self.move_to(first, false);
+        }
+        answer
     }
 }

@@ -87,16 +87,16 @@ impl Editor {
     /// Goes to the next mark, from the last to the first.
     pub fn next_mark(&mut self) -> Answer {
         let next = self.marks.iter().find(|h| h.from > self.cursor).or_else(|| self.marks.first());
-        self.to_mark(next.map(|h| h.from))
+        self.show_mark(next.map(|h| h.from))
     }
 
     /// Goes to the mark before, from the first to the last.
     pub fn previous_mark(&mut self) -> Answer {
         let next = self.marks.iter().rev().find(|h| h.from < self.cursor).or_else(|| self.marks.last());
-        self.to_mark(next.map(|h| h.from))
+        self.show_mark(next.map(|h| h.from))
     }
 
-    fn to_mark(&mut self, place: Option<Place>) -> Answer {
+    fn show_mark(&mut self, place: Option<Place>) -> Answer {
         let Some(place) = place else { return Answer::Nothing };
         self.move_to(place, false);
         self.screen_mut().center = true;

@@ -30,6 +30,8 @@ impl Editor {
         match event.kind {
             MouseEventKind::ScrollDown => return self.scroll(WHEEL as isize),
             MouseEventKind::ScrollUp => return self.scroll(-(WHEEL as isize)),
+            MouseEventKind::ScrollLeft => return self.scroll_across(-(WHEEL as isize) * 2),
+            MouseEventKind::ScrollRight => return self.scroll_across(WHEEL as isize * 2),
             MouseEventKind::Down(MouseButton::Left) if area.contains(at.into()) => {}
             MouseEventKind::Drag(MouseButton::Left) if self.press.is_some() => return self.drag(at, area),
             _ => return Answer::Ignored,
@@ -85,6 +87,19 @@ impl Editor {
         let moved = top != screen.top;
         (screen.top, screen.follow) = (top, false);
         if moved { Answer::Moved } else { Answer::Nothing }
+    }
+
+    /// The same to the side, not past the longest line in sight.
+    fn scroll_across(&mut self, by: isize) -> Answer {
+        let screen = self.screen_mut();
+        let (top, left, rows, columns) =
+            (screen.top, screen.left, usize::from(screen.rows), usize::from(screen.columns));
+        let seen = self.document.lines().iter().skip(top).take(rows);
+        let longest = seen.map(|line| layout::column(line, line.len())).max().unwrap_or(0);
+        let most = (longest + 1).saturating_sub(columns).max(left.min(longest));
+        let screen = self.screen_mut();
+        (screen.left, screen.follow) = (left.saturating_add_signed(by).min(most), false);
+        if screen.left == left { Answer::Nothing } else { Answer::Moved }
     }
 
     /// The place under a cell; outside, the nearest.

@@ -103,13 +103,13 @@ impl Editor {
     /// Goes to the next match, from the last to the first.
     pub fn find_next(&mut self) -> Answer {
         let from = self.selection().map_or(self.cursor, |(_, to)| to);
-        self.to_match(self.match_after(from, true))
+        self.show_match(self.match_after(from, true))
     }
 
     /// Goes to the match before, from the first to the last.
     pub fn find_previous(&mut self) -> Answer {
         let from = self.selection().map_or(self.cursor, |(from, _)| from);
-        self.to_match(self.match_before(from))
+        self.show_match(self.match_before(from))
     }
 
     /// Which of how many matches the selection is, counted from 1; 0 when it is none.
@@ -200,7 +200,7 @@ impl Editor {
         if forward { self.find_next() } else { self.find_previous() }
     }
 
-    fn to_match(&mut self, found: Option<(Place, Place)>) -> Answer {
+    fn show_match(&mut self, found: Option<(Place, Place)>) -> Answer {
         match found {
             Some(found) => {
                 self.select_match(found);

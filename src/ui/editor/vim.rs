@@ -287,7 +287,7 @@ impl Editor {
             'b' => -((page * count.unwrap_or(1)) as isize),
             'e' => return self.scroll(count.unwrap_or(1) as isize),
             'y' => return self.scroll(-(count.unwrap_or(1) as isize)),
-            'r' => return self.vim_times(count, Self::redo),
+            'r' => return self.vim_times(count, |editor| editor.vim_undo(false)),
             _ => return Answer::Ignored,
         };
         let visual = self.vim.visual();
@@ -320,6 +320,18 @@ impl Editor {
                 self.vim_move(motion, count, visual)
             }
             (None, Target::Simple(c)) => self.vim_simple(c, count),
+            (None, Target::Letter('z', where_to)) => {
+                let line = self.cursor.line;
+                let screen = self.screen_mut();
+                let rows = usize::from(screen.rows);
+                screen.top = match where_to {
+                    't' => line,
+                    'b' => (line + 1).saturating_sub(rows),
+                    _ => line.saturating_sub(rows / 2),
+                };
+                screen.follow = true;
+                Answer::Moved
+            }
             (None, Target::Letter(_, with)) => self.vim_replace_letters(with, count.unwrap_or(1)),
             (None, Target::Object(..) | Target::Lines) => Answer::Nothing,
         }
@@ -401,7 +413,7 @@ impl Editor {
                 }
                 _ => return Some(Answer::Nothing),
             },
-            _ => return None,
+            (None, Target::Motion(_) | Target::Letter(..) | Target::Lines) => return None,
         };
         self.vim.mode = Mode::Normal;
         let times = command.count.unwrap_or(1);
@@ -452,7 +464,7 @@ impl Editor {
             '~' => self.vim_swap_letters(times),
             'p' => self.vim_put(true, times),
             'P' => self.vim_put(false, times),
-            'u' => self.vim_times(count, Self::undo),
+            'u' => self.vim_times(count, |editor| editor.vim_undo(true)),
             '.' => self.vim_again(count),
             'v' | 'V' => {
                 self.anchor = Some(self.cursor);
@@ -467,13 +479,6 @@ impl Editor {
             }
             'Z' => Answer::Command(VimCommand::SaveQuit),
             'Q' => Answer::Command(VimCommand::QuitUnsaved),
-            'z' => {
-                let half = usize::from(self.screen_mut().rows) / 2;
-                let screen = self.screen_mut();
-                screen.top = line.saturating_sub(half);
-                screen.follow = true;
-                Answer::Moved
-            }
             _ => Answer::Nothing,
         }
     }

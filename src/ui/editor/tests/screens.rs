@@ -128,7 +128,7 @@ fn a_list_lies_below_the_cursor_or_above() {
 
 #[test]
 fn far_lines_come_into_sight_and_come_back() {
-    let text: String = (1..=3000).map(|n| format!("RUN echo {n}\n")).collect();
+    let text = (1..=3000).map(|n| format!("RUN echo {n}\n")).collect::<Vec<_>>().concat();
     let mut editor = open(&text, Language::Dockerfile);
     screen(&editor, (40, 8), &Symbols::UNICODE, Keys::Standard);
     editor.go_to(2500, 4);

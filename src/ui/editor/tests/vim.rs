@@ -128,7 +128,7 @@ fn operators() {
         &[
             ("|RUN a\nRUN b", "gcc", "# |RUN a\nRUN b"),
             ("|RUN a\nRUN b", "gcj", "# |RUN a\n# RUN b"),
-            ("|RUN a\nRUN b", "Vjgc", "# |RUN a\n# RUN b"),
+            ("|RUN a\nRUN b", "Vjgc", "|# RUN a\n# RUN b"),
             ("RUN a \\|", "ob<esc>", "RUN a \\\n    |b"),
         ],
     );
@@ -169,7 +169,7 @@ fn inserting_again_and_back() {
         ("|a", "3ix<esc>", "xx|xa"),
         ("|a", "2ob<esc>", "a\nb\n|b"),
         ("|a", "ione two<esc>u", "|a"),
-        ("|a", "ione two<esc>u<ctrl-r>", "one two|a"),
+        ("|a", "ione two<esc>u<ctrl-r>", "|one twoa"),
         ("|foo bar baz", "cwx<esc>w.w.", "x x |x"),
         ("|foo bar baz", "cwx<esc>uw.", "foo |x baz"),
         ("|foo bar baz", "dw.", "|baz"),

@@ -65,18 +65,17 @@ impl Editor {
             }
             "" => return Answer::Nothing,
             "w" | "w!" | "write" | "up" | "update" => return Answer::Command(VimCommand::Save),
-            "q" | "quit" | "close" => return Answer::Command(VimCommand::Quit),
+            "x" | "xit" | "xa" if self.dirty() => return Answer::Command(VimCommand::SaveQuit),
+            "q" | "quit" | "close" | "x" | "xit" | "xa" => return Answer::Command(VimCommand::Quit),
             "q!" | "quit!" | "qa!" => return Answer::Command(VimCommand::QuitUnsaved),
             "wq" | "wq!" | "wqa" => return Answer::Command(VimCommand::SaveQuit),
-            "x" | "xit" | "xa" if self.dirty() => return Answer::Command(VimCommand::SaveQuit),
-            "x" | "xit" | "xa" => return Answer::Command(VimCommand::Quit),
             "e!" | "edit!" => return Answer::Command(VimCommand::Reload),
             "noh" | "nohl" | "nohlsearch" => {
                 self.search = None;
                 return Answer::Moved;
             }
-            "u" | "undo" => return self.undo(),
-            "red" | "redo" => return self.redo(),
+            "u" | "undo" => return self.vim_undo(true),
+            "red" | "redo" => return self.vim_undo(false),
             "d" | "delete" => return self.vim_on_lines(super::Op::Delete, first, last, 1),
             "y" | "yank" => return self.vim_on_lines(super::Op::Copy, first, last, 1),
             "j" | "join" => {
@@ -192,7 +191,7 @@ fn expansion(with: &str) -> String {
             '$' => text.push_str("$$"),
             '&' => text.push_str("${0}"),
             '\\' => match letters.next() {
-                Some(n @ '0'..='9') => text.push_str(&format!("${{{n}}}")),
+                Some(n @ '0'..='9') => text.extend(["${", n.encode_utf8(&mut [0; 4]), "}"]),
                 Some('n' | 'r') => text.push('\n'),
                 Some('t') => text.push('\t'),
                 Some('$') => text.push_str("$$"),

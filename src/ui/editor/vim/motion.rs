@@ -52,14 +52,22 @@ pub(in crate::ui::editor) enum Span {
     Lines,
 }
 
+/// What some keys are as a move.
+pub(in crate::ui::editor) enum Read {
+    Whole(Motion),
+    /// The start of one.
+    More,
+    Nothing,
+}
+
 impl Motion {
-    /// The move that keys are; `Some(None)` while they are the start of one.
-    pub fn parse(keys: &str) -> Option<Option<Self>> {
+    /// The move that keys are.
+    pub fn read(keys: &str) -> Read {
         let mut letters = keys.chars();
-        let first = letters.next()?;
+        let Some(first) = letters.next() else { return Read::More };
         let second = letters.next();
-        Some(Some(match (first, second) {
-            ('g' | 'f' | 'F' | 't' | 'T', None) => return Some(None),
+        Read::Whole(match (first, second) {
+            ('g' | 'f' | 'F' | 't' | 'T', None) => return Read::More,
             ('g', Some('g')) => Self::Top,
             ('f' | 'F' | 't' | 'T', Some(c)) if !c.is_control() => Self::Seek(first, c),
             ('h', _) => Self::Left,
@@ -87,8 +95,8 @@ impl Motion {
             ('#', _) => Self::WordHere(false),
             ('+' | '\n', _) => Self::NextLine,
             ('-', _) => Self::PreviousLine,
-            _ => return None,
-        }))
+            _ => return Read::Nothing,
+        })
     }
 }
 
@@ -132,6 +140,8 @@ impl Editor {
             (place != here).then_some(place)
         };
         let found = match motion {
+            Motion::Up | Motion::PreviousLine if here.line == 0 => return None,
+            Motion::Down | Motion::NextLine if here.line == last => return None,
             Motion::Left => {
                 let step = |p: Place| layout::previous(line, p.byte).map_or(p, |byte| Place::new(p.line, byte));
                 (repeated(&step)?, Span::Before)
@@ -140,8 +150,6 @@ impl Editor {
                 let step = |p: Place| layout::next(line, p.byte).map_or(p, |byte| Place::new(p.line, byte));
                 (repeated(&step)?, Span::Before)
             }
-            Motion::Up if here.line == 0 => return None,
-            Motion::Down if here.line == last => return None,
             Motion::Up => (self.lines_away(-(times as isize)), Span::Lines),
             Motion::Down => (self.lines_away(times as isize), Span::Lines),
             Motion::Word(big) => (repeated(&|p| self.vim_word(p, big))?, Span::Before),
@@ -192,8 +200,6 @@ impl Editor {
                 self.vim.backwards = !forward;
                 (self.vim_match(from, forward, times)?, Span::Before)
             }
-            Motion::NextLine if here.line == last => return None,
-            Motion::PreviousLine if here.line == 0 => return None,
             Motion::NextLine => (self.first_of((here.line + times).min(last)), Span::Lines),
             Motion::PreviousLine => (self.first_of(here.line.saturating_sub(times)), Span::Lines),
         };

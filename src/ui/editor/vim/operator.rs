@@ -164,7 +164,9 @@ impl Editor {
                     Op::Unindent => self.unindent_lines(first, last, times),
                     _ => self.comment_lines(first, last),
                 };
-                self.vim_to_first(first);
+                if op != Op::Comment || self.cursor.line != first {
+                    self.vim_to_first(first);
+                }
                 answer
             }
         }

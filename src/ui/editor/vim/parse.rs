@@ -1,7 +1,7 @@
 //! From keys to a command.
 
 use super::COUNT;
-use super::motion::Motion;
+use super::motion::{Motion, Read};
 use super::operator::Op;
 
 /// A whole command.
@@ -88,10 +88,10 @@ pub(in crate::ui::editor) fn parse(keys: &str, visual: bool) -> Parsed {
                 None => Parsed::More,
                 Some(kind) => whole(number, Some(op), Target::Object(c == 'a', kind)),
             },
-            Some(_) => match Motion::parse(rest) {
-                Some(Some(motion)) => whole(number, Some(op), Target::Motion(motion)),
-                Some(None) => Parsed::More,
-                None => Parsed::Nothing,
+            Some(_) => match Motion::read(rest) {
+                Read::Whole(motion) => whole(number, Some(op), Target::Motion(motion)),
+                Read::More => Parsed::More,
+                Read::Nothing => Parsed::Nothing,
             },
         };
     }
@@ -102,13 +102,13 @@ pub(in crate::ui::editor) fn parse(keys: &str, visual: bool) -> Parsed {
         ('r', Some(with)) if !with.is_control() => whole(number, None, Target::Letter('r', with)),
         ('Z', Some('Z')) => whole(number, None, Target::Simple('Z')),
         ('Z', Some('Q')) => whole(number, None, Target::Simple('Q')),
-        ('z', Some('z')) => whole(number, None, Target::Simple('z')),
+        ('z', Some(where_to @ ('z' | 't' | 'b'))) => whole(number, None, Target::Letter('z', where_to)),
         ('r' | 'Z' | 'z', Some(_)) => Parsed::Nothing,
-        _ => match Motion::parse(&keys[keys.len() - first.len_utf8() - rest.as_str().len()..]) {
-            Some(Some(motion)) => whole(number, None, Target::Motion(motion)),
-            Some(None) => Parsed::More,
-            None if "iIaAoOxXsSYDCJ~pPu.vV:/?RU".contains(first) => whole(number, None, Target::Simple(first)),
-            None => Parsed::Nothing,
+        _ => match Motion::read(&keys[keys.len() - first.len_utf8() - rest.as_str().len()..]) {
+            Read::Whole(motion) => whole(number, None, Target::Motion(motion)),
+            Read::More => Parsed::More,
+            Read::Nothing if "iIaAoOxXsSYDCJ~pPu.vV:/?RU".contains(first) => whole(number, None, Target::Simple(first)),
+            Read::Nothing => Parsed::Nothing,
         },
     }
 }
