@@ -9,10 +9,10 @@ mod common;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use common::desk::{begin, build, built, end, step};
+use common::desk::{begin, build, built, end, seen, step};
 use common::stage::Stage;
 use ondeck::builds::run::{Outcome as Start, Run};
-use ondeck::builds::{BuildEvent, ContextSeen, Failure, StepPlace};
+use ondeck::builds::{BuildEvent, ContextSeen, Failure, StepPlace, StepSeen};
 use ondeck::engine::model::{Container, Port};
 use ondeck::engine::request::Answer;
 use ondeck::engine::{Builder, EngineError, ErrorKind};
@@ -212,6 +212,8 @@ fn workspace(width: u16, height: u16, name: &str, settings: ondeck::ui::settings
         }
         "workspace-failed" => {
             let watch = building(&mut stage);
+            let error = StepSeen { error: "exit code: 1".into(), ..seen("d", "[base 4/6] RUN pip install -r requirements.txt", true) };
+            watch.lock().build.take(BuildEvent::Step(error), common::fixture::now());
             let failure = Failure {
                 message: "RUN pip install -r requirements.txt ended with exit code 1".into(),
                 hint: "the lines above say why".into(),

@@ -96,7 +96,7 @@ impl Site {
     pub fn source(&self, folder: &str) -> Result<Source> {
         Ok(match self {
             Self::Session { session, carrier } => Source::Container {
-                engine: Engine::connect(carrier)?,
+                engine: Box::new(Engine::connect(carrier)?),
                 container: session.container.to_string(),
                 dir: format!("/workspace/{folder}").trim_end_matches('/').to_owned(),
             },

@@ -186,6 +186,7 @@ impl App {
             }
             Msg::Resize(size) => {
                 self.size = size;
+                self.fit_output();
                 self.settle();
             }
             Msg::Snapshot(snap) => self.snapshot(snap),

@@ -46,14 +46,19 @@ pub fn end(stage: &mut Stage, id: u64, outcome: Outcome) {
 
 /// What an engine tells of a step that began two seconds ago.
 pub fn step(key: &str, name: &str, ended: bool) -> BuildEvent {
+    BuildEvent::Step(seen(key, name, ended))
+}
+
+/// The same, to be changed.
+pub fn seen(key: &str, name: &str, ended: bool) -> StepSeen {
     let at = Some(fixture::now());
-    BuildEvent::Step(StepSeen {
+    StepSeen {
         key: key.into(),
         name: name.into(),
         started: at.map(|t| t - jiff::SignedDuration::from_secs(2)),
         ended: at.filter(|_| ended),
         ..StepSeen::default()
-    })
+    }
 }
 
 /// An image of some layers: what made them, and their bytes.

@@ -58,7 +58,20 @@ impl App {
             (desk.now, desk.narrow) = (now, narrow);
             act(desk);
         }
+        self.fit_output();
         self.grant_wishes();
+    }
+
+    /// What is long in the output goes over as many lines as the pane is wide.
+    pub(in crate::ui) fn fit_output(&mut self) {
+        let (shares, body) = (self.remembered.shares.clone(), self.desk_body());
+        if let Some(desk) = self.desks.shown.and_then(|id| self.desks.of(id)) {
+            let width = layout::output_width(desk, &shares, body);
+            if desk.width != width {
+                desk.width = width;
+                desk.make_output();
+            }
+        }
     }
 
     /// What the desks want done becomes effects.
@@ -144,6 +157,7 @@ impl App {
         self.desks.shown = Some(id);
         self.terminals.put_away();
         self.find_terminal();
+        self.fit_output();
         self.grant_wishes();
         self.settle();
     }

@@ -68,6 +68,18 @@ pub fn areas(desk: &Desk, shares: &Shares, body: Rect) -> Vec<(Pane, Rect)> {
     panes
 }
 
+/// How many cells a line of the output has, or would have if it were on screen.
+pub fn output_width(desk: &Desk, shares: &Shares, body: Rect) -> usize {
+    let part = |percent: u16| u32::from(body.width) * u32::from(percent) / 100;
+    let shown = areas(desk, shares, body).into_iter().find(|(pane, _)| *pane == Pane::Output);
+    let width = match (shown, room(body)) {
+        (Some((_, area)), _) => area.width,
+        (None, Room::One) => body.width,
+        (None, _) => part(shares.right_of_two) as u16,
+    };
+    usize::from(width.saturating_sub(4)).max(20)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

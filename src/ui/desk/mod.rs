@@ -272,6 +272,8 @@ pub struct Desk {
     pub typing: bool,
     /// Whether there is room for one pane only.
     narrow: bool,
+    /// How many cells a line of the output has.
+    width: usize,
     /// The instructions, as Markdown; and the first line shown.
     pub guide: (String, usize),
     /// The files.
@@ -304,6 +306,7 @@ impl Desk {
             zoomed: false,
             typing: false,
             narrow: false,
+            width: 60,
             guide: (String::new(), 0),
             tree: Tree::default(),
             buffers: Buffers::default(),
@@ -317,10 +320,7 @@ impl Desk {
             site,
         };
         desk.order(DeskOrder::Open(Box::new(desk.site.clone())));
-        desk.make_problems();
-        desk.make_build();
-        desk.make_run();
-        desk.make_answer();
+        desk.make_output();
         desk
     }
 

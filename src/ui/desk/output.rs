@@ -14,6 +14,7 @@ use crate::text::{count, size};
 use crate::ui::panes::text::{TextLine, TextPane};
 use crate::ui::view::Tone;
 
+use super::guide::wrap;
 use super::run::RunWatch;
 use super::text::{Shown, severity_order};
 use super::{Desk, DeskNews, Pane, Wish};
@@ -255,11 +256,11 @@ impl Desk {
                 line.push(tone, format!("{:7}", problem.code));
                 line.push(Tone::Plain, &problem.message);
                 lines.push((line, place.clone()));
-                let mut more = TextLine::new(Tone::Muted, format!("        {}", problem.mend));
+                let mut more = vec![(Tone::Muted, format!("        {}", problem.mend))];
                 if problem.fix.is_some() {
-                    more.push(Tone::Accent, "  f4 does it");
+                    more.push((Tone::Accent, "  f4 does it".to_owned()));
                 }
-                lines.push((more, place));
+                self.long(&more, 8, place.as_ref(), &mut lines);
             }
         }
         if lines.is_empty() {
@@ -339,7 +340,12 @@ impl Desk {
                 let typing = self.typing;
                 self.open_file(&path, Some(line - 1));
                 if let Some(buffer) = self.buffers.of(&path) {
-                    buffer.editor.set_flag_line(Some(line - 1), failure.message.clone());
+                    // The line itself says what was to be done.
+                    let words = match failure.exit_code {
+                        Some(code) => format!("failed with exit code {code}"),
+                        None => failure.message.clone(),
+                    };
+                    buffer.editor.set_flag_line(Some(line - 1), words);
                 }
                 self.focus_on(if self.zoomed { Pane::Editor } else { self.focus });
                 self.typing = typing && self.focus == Pane::Editor;
@@ -405,7 +411,7 @@ impl Desk {
             lines.push((line, None));
         }
         for note in &build.notes {
-            lines.push((TextLine::new(Tone::Warn, format!("  {note}")), None));
+            self.long(&[(Tone::Warn, format!("  {note}"))], 2, None, lines);
         }
     }
 
@@ -486,14 +492,14 @@ impl Desk {
             BuildState::Failed(failure) => {
                 let place = failed_at.map(|line| Jump::File(path.to_owned(), line - 1, 0));
                 lines.push((TextLine::blank(), None));
-                lines.push((TextLine::new(Tone::Bad, &failure.message), place.clone()));
+                self.long(&[(Tone::Bad, failure.message.clone())], 0, place.as_ref(), lines);
                 if let Some(line) = failed_at {
                     let mut text = TextLine::new(Tone::Accent, format!("{path}:{line}"));
                     text.push(Tone::Muted, "  enter goes there");
                     lines.push((text, place));
                 }
                 if !failure.hint.is_empty() {
-                    lines.push((TextLine::new(Tone::Plain, &failure.hint), None));
+                    self.long(&[(Tone::Plain, failure.hint.clone())], 0, None, lines);
                 }
             }
             BuildState::Done(built) => {
@@ -525,6 +531,25 @@ impl Desk {
             }
             BuildState::Running | BuildState::Cancelled => {}
         }
+    }
+
+    /// A text over as many lines as it needs; all of them lead to the same place.
+    pub(super) fn long(
+        &self,
+        pieces: &[(Tone, String)],
+        indent: usize,
+        jump: Option<&Jump>,
+        lines: &mut Vec<(TextLine, Option<Jump>)>,
+    ) {
+        lines.extend(wrap(pieces, self.width, indent).into_iter().map(|line| (line, jump.cloned())));
+    }
+
+    /// All tabs anew.
+    pub(super) fn make_output(&mut self) {
+        self.make_problems();
+        self.make_build();
+        self.make_run();
+        self.make_answer();
     }
 
     /// While something is in progress, its time goes on.

@@ -257,8 +257,8 @@ impl Desk {
     /// What went wrong: what, why, where, what to do.
     fn trouble_lines(&self, trouble: &Trouble, lines: &mut Vec<(TextLine, Option<Jump>)>) {
         let jump = self.place_of(&trouble.place);
-        lines.push((TextLine::new(Tone::Strong, format!("  {}", trouble.what)), jump.clone()));
-        lines.push((TextLine::new(Tone::Plain, format!("  {}", trouble.why)), jump.clone()));
+        self.long(&[(Tone::Strong, format!("  {}", trouble.what))], 2, jump.as_ref(), lines);
+        self.long(&[(Tone::Plain, format!("  {}", trouble.why))], 2, jump.as_ref(), lines);
         let mut place = TextLine::new(Tone::Accent, format!("  {}", trouble.place));
         if let Some(Jump::File(path, line, _)) = &jump {
             place.push(Tone::Muted, format!(", {path}:{}; enter goes there", line + 1));
@@ -267,7 +267,7 @@ impl Desk {
         }
         lines.push((place, jump));
         if !trouble.todo.is_empty() {
-            lines.push((TextLine::new(Tone::Muted, format!("  {}", trouble.todo)), None));
+            self.long(&[(Tone::Muted, format!("  {}", trouble.todo))], 2, None, lines);
         }
     }
 
