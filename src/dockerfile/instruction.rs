@@ -142,7 +142,7 @@ impl Name {
 /// One instruction with all its lines.
 #[derive(Debug, Clone)]
 pub struct Instruction {
-    /// From its keyword to the end of its last line, with heredocs, without the line's end.
+    /// From its first line (mostly its keyword) to the end of its last one, with heredocs, without the line's end.
     pub span: Span,
     /// Its first word.
     pub keyword: Span,

@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
         }
         let joined = joined.part(inside);
         let mut instruction = self.instruction(&joined, false);
-        instruction.span.end = end.max(instruction.span.end);
+        instruction.span = start..end.max(instruction.span.end);
         instruction.empty_lines = empty_lines;
         instruction.continuations = continuations;
         self.heredocs(&joined, &mut instruction);
@@ -299,8 +299,9 @@ fn is_end(heredoc: &Heredoc, line: &str) -> bool {
     line == heredoc.name
 }
 
+/// The end of the last line.
 fn trailing_breaks(text: &str) -> usize {
-    text.len() - text.trim_end_matches(['\r', '\n']).len()
+    text.len() - text.strip_suffix('\n').unwrap_or(text).trim_end_matches('\r').len()
 }
 
 fn looks_like_instruction(line: &str) -> bool {
