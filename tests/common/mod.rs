@@ -1,5 +1,6 @@
 //! What several test files share.
 
+pub mod bench;
 pub mod docker;
 pub mod fixture;
 pub mod live;
