@@ -8,134 +8,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::docker::unique;
-use common::live::{Made, PATIENCE, endpoint, until};
-use futures::StreamExt;
-use futures::stream::BoxStream;
-use ondeck::config::{Sessions, Size};
+use common::bench::{Bench, both, idle, image};
+use common::live::{Made, endpoint, until};
 use ondeck::engine::{Engine, ErrorKind};
-use ondeck::sessions::{self, Spec};
-use ondeck::workspace::{Change, Ending, Form, Inside, Kind, LARGEST, Opened, Saved, Stamp, TextFile, Workspace};
-
-/// A workspace, and another way into it.
-struct Bench {
-    workspace: Workspace,
-    way: Way,
-}
-
-enum Way {
-    Container(Made, String),
-    Folder(tempfile::TempDir),
-}
-
-impl Bench {
-    fn host() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self { workspace: Workspace::host(folder.path()), way: Way::Folder(folder) }
-    }
-
-    /// A container of the session image, without its Docker; `/workspace/small` has 256 KiB.
-    async fn session() -> Self {
-        let engine = Engine::connect(&endpoint()).unwrap();
-        let image = image(&engine).await;
-        let made = Made::new("files");
-        let (name, label) = (made.name("session"), made.label());
-        let id = made.docker(&[
-            "run",
-            "-d",
-            "--init",
-            "--name",
-            &name,
-            "--label",
-            &label,
-            "--network",
-            "none",
-            "--volume",
-            "/workspace",
-            "--tmpfs",
-            "/workspace/small:size=256k",
-            "--entrypoint",
-            "sleep",
-            &image,
-            "infinity",
-        ]);
-        Self { workspace: Workspace::session(&engine, id.clone()), way: Way::Container(made, id) }
-    }
-
-    fn is_session(&self) -> bool {
-        matches!(self.way, Way::Container(..))
-    }
-
-    /// What a script there prints, which must go well.
-    fn sh(&self, script: &str) -> String {
-        match &self.way {
-            Way::Container(made, id) => {
-                made.docker(&["exec", "--workdir", "/workspace", id, "sh", "-c", &format!("set -e; {script}")])
-            }
-            Way::Folder(folder) => {
-                let script = format!("set -e; {script}");
-                let output = Command::new("sh")
-                    .args(["-c", &script])
-                    .current_dir(folder.path())
-                    .stdin(Stdio::null())
-                    .output()
-                    .unwrap();
-                assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-                String::from_utf8(output.stdout).unwrap().trim().to_owned()
-            }
-        }
-    }
-
-    async fn text(&self, path: &str) -> TextFile {
-        match self.workspace.read(path).await.unwrap() {
-            Opened::Text(file) => file,
-            other => panic!("{path}: {other:?}"),
-        }
-    }
-
-    async fn save(&self, path: &str, text: &str, expected: Option<&Stamp>) -> Saved {
-        self.workspace.save(path, text, Form::default(), expected, false).await.unwrap()
-    }
-
-    async fn saved(&self, path: &str, text: &str, expected: Option<&Stamp>) -> Stamp {
-        match self.save(path, text, expected).await {
-            Saved::Done(stamp) => stamp,
-            other => panic!("{path}: {other:?}"),
-        }
-    }
-
-    async fn paths(&self) -> Vec<String> {
-        let listing = self.workspace.list().await.unwrap();
-        assert!(!listing.cut);
-        listing.entries.into_iter().map(|e| e.path).filter(|p| p != "small").collect()
-    }
-}
-
-/// The session image, which the first session builds.
-async fn image(engine: &Engine) -> String {
-    let (config, owner) = (config(), unique("test-owner"));
-    let image = sessions::image_name(&config);
-    if engine.inspect_image(&image).await.is_err() {
-        let spec = Spec::new(&config, owner.clone());
-        let session = sessions::start(engine, &config, &spec, &|_| {}, std::future::pending()).await.unwrap().unwrap();
-        sessions::end(engine, &session).await.unwrap();
-        sessions::forget(engine, &owner, &session.workspace).await.unwrap();
-    }
-    image
-}
-
-fn config() -> Sessions {
-    Sessions { max: 100, budget: Some(Size(1 << 50)), memory: Size(400 << 20), ..Sessions::default() }
-}
-
-async fn both(test: impl AsyncFn(&Bench)) {
-    test(&Bench::host()).await;
-    test(&Bench::session().await).await;
-}
+use ondeck::workspace::{Ending, Form, Inside, Kind, LARGEST, Opened, Saved, Workspace};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_listed_read_saved_renamed_and_removed() {
@@ -492,7 +371,9 @@ fn shape(root: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
         };
         into.push((at.strip_prefix(root).unwrap().to_owned(), about.mode() & 0o777, content));
         if about.is_dir() {
-            fs::read_dir(at).unwrap().for_each(|name| walk(root, &name.unwrap().path(), into));
+            for name in fs::read_dir(at).unwrap() {
+                walk(root, &name.unwrap().path(), into);
+            }
         }
     }
     let mut all = Vec::new();
@@ -606,168 +487,6 @@ async fn nothing_is_left_of_what_was_cancelled() {
     .await;
 }
 
-/// Waits until nothing runs in a container but what it was started with.
-async fn idle(bench: &Bench) {
-    until("no program is left", async || {
-        let running = bench.sh("cat /proc/[0-9]*/comm 2>/dev/null | sort | tr '\\n' ' '");
-        let rest: Vec<_> = running
-            .split(' ')
-            .filter(|n| !["cat", "docker-init", "sh", "sleep", "sort", "tr", ""].contains(n))
-            .collect();
-        if rest.is_empty() { Ok(()) } else { Err(format!("{rest:?}")) }
-    })
-    .await;
-}
-
-/// Waits until all of these were told.
-async fn told(changes: &mut BoxStream<'static, Change>, wanted: &[Change]) {
-    let mut missing: BTreeSet<_> = wanted.iter().cloned().collect();
-    let mut all = Vec::new();
-    let wait = async {
-        while !missing.is_empty() {
-            let change = changes.next().await.unwrap();
-            missing.remove(&change);
-            all.push(change);
-        }
-    };
-    if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-        panic!("not told: {missing:?}; told: {all:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_happens_is_told() {
-    both(async |bench| {
-        let file = |path: &str| Change::File(path.to_owned());
-        bench.sh("mkdir -p old/deep .git; echo x > old/deep/a");
-        let mut changes = bench.workspace.watch().await.unwrap();
-        bench.sh("echo y >> old/deep/a");
-        told(&mut changes, &[file("old/deep/a")]).await;
-        bench.sh("touch b");
-        told(&mut changes, &[Change::Tree, file("b")]).await;
-        bench.sh("mkdir -p new/er");
-        told(&mut changes, &[Change::Tree, file("new")]).await;
-        // In folders that came meanwhile, too, once they are watched.
-        until("a new folder is watched", async || {
-            bench.sh("echo z >> new/er/c");
-            let next = tokio::time::timeout(std::time::Duration::from_secs(1), changes.next()).await;
-            if let Ok(Some(Change::File(path))) = next
-                && path == "new/er/c"
-            {
-                Ok(())
-            } else {
-                Err(String::new())
-            }
-        })
-        .await;
-        bench.sh("mv new renamed; rm b");
-        told(&mut changes, &[Change::Tree, file("new"), file("renamed"), file("b")]).await;
-        bench.sh("echo w >> renamed/er/c");
-        told(&mut changes, &[file("renamed/er/c")]).await;
-        // Many at once, one in the other: however quickly they come, none is left unwatched in the end.
-        bench.sh(if bench.is_session() {
-            // The second folder comes just while the first begins to be watched.
-            "perl -MTime::HiRes=time,usleep -e 'mkdir q(many); for (1..200) { mkdir qq(many/$_); my $t = time + rand(150)/1e6;
-                1 while time < $t; mkdir qq(many/$_/er); usleep(1500) }'"
-        } else {
-            "for n in $(seq 200); do mkdir -p many/$n/er; done"
-        });
-        let mut seen = BTreeSet::new();
-        until("all folders are watched", async || {
-            bench.sh("for n in $(seq 200); do echo x > many/$n/er/x; done");
-            let end = tokio::time::Instant::now() + std::time::Duration::from_secs(1);
-            while let Ok(Some(change)) = tokio::time::timeout_at(end, changes.next()).await {
-                match change {
-                    Change::File(path) if path.ends_with("/er/x") => drop(seen.insert(path)),
-                    _ => {}
-                }
-            }
-            if seen.len() == 200 { Ok(()) } else { Err(format!("{} are", seen.len())) }
-        })
-        .await;
-        // A file that takes another's place, as saving does it.
-        let stamp = bench.text("old/deep/a").await.stamp;
-        bench.saved("old/deep/a", "saved\n", Some(&stamp)).await;
-        told(&mut changes, &[Change::Tree, file("old/deep/a")]).await;
-        // What programs do in their own folders is not told, nor who reads.
-        bench.workspace.list().await.unwrap();
-        bench.text("old/deep/a").await;
-        bench.sh("cat old/deep/a; touch .git/index; echo odd > 'two\nlines -x'");
-        let mut all = Vec::new();
-        while !all.contains(&file("two\nlines -x")) {
-            all.push(tokio::time::timeout(PATIENCE, changes.next()).await.unwrap().unwrap());
-        }
-        assert!(
-            !all.iter().any(|c| matches!(c, Change::File(path) if path.contains("index") || path == "old/deep/a" || path.contains(".ondeck"))),
-            "{all:?}"
-        );
-        drop(changes);
-        if bench.is_session() {
-            idle(bench).await;
-        }
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_watcher_it_is_looked_at() {
-    let bench = Bench::session().await;
-    // The limit of the whole host cannot be lowered for a test.
-    let limit = "Failed to watch /workspace; upper limit on inotify watches reached!";
-    bench.sh(&format!(
-        "cd /usr/bin; printf '#!/bin/sh\\necho \"{limit}\" >&2; echo Please increase it >&2; exit 1\\n' > inotifywait"
-    ));
-    let mut changes = bench.workspace.watch().await.unwrap();
-    let Some(Change::Polling(why)) = changes.next().await else { panic!("it does not say so") };
-    assert!(why.contains("max_user_watches"), "{why}");
-
-    bench.sh("rm /usr/bin/inotifywait; echo x > a");
-    let mut changes = bench.workspace.watch().await.unwrap();
-    let Some(Change::Polling(why)) = changes.next().await else { panic!("it does not say so") };
-    assert!(why.contains("inotifywait"), "{why}");
-    bench.sh("echo y >> a; touch b");
-    told(&mut changes, &[Change::Tree, Change::File("a".into()), Change::File("b".into())]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watcher_that_is_killed_is_begun_anew() {
-    let bench = Bench::session().await;
-    let mut changes = bench.workspace.watch().await.unwrap();
-    bench.sh("kill -9 $(cat /proc/[0-9]*/stat | awk '$2 == \"(inotifywait)\" { print $1 }')");
-    told(&mut changes, &[Change::Many]).await;
-    bench.sh("touch b");
-    told(&mut changes, &[Change::Tree]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_ends_is_said() {
-    let bench = Bench::session().await;
-    let stamp = bench.saved("a", "old\n", None).await;
-    let mut changes = bench.workspace.watch().await.unwrap();
-    // A program that never gets all of its input: the session ends in the middle of saving.
-    bench.sh("mv /usr/bin/perl /usr/bin/perl-real; printf '#!/bin/sh\\nsleep infinity\\n' > /usr/bin/perl; chmod +x /usr/bin/perl");
-    let Way::Container(made, id) = &bench.way else { unreachable!() };
-    let save = bench.workspace.save("a", "new\n", Form::default(), Some(&stamp), false);
-    let end = async {
-        until("it is saving", async || {
-            let running = bench.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
-            if running.contains("/usr/bin/perl") { Ok(()) } else { Err(running) }
-        })
-        .await;
-        made.docker(&["rm", "-fv", id]);
-    };
-    let (saved, ()) = tokio::join!(save, end);
-    let error = saved.unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::Unreachable | ErrorKind::NotFound), "{error:?}");
-    let mut last = None;
-    while let Some(change) = tokio::time::timeout(PATIENCE, changes.next()).await.unwrap() {
-        last = Some(change);
-    }
-    assert!(matches!(&last, Some(Change::Over(why)) if !why.is_empty()), "{last:?}");
-    assert_eq!(bench.workspace.list().await.unwrap_err().kind, ErrorKind::NotFound);
-    assert!(bench.workspace.watch().await.is_err());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listing_that_is_too_long_is_cut_from_below() {
     both(async |bench| {
@@ -782,39 +501,4 @@ async fn a_listing_that_is_too_long_is_cut_from_below() {
         assert!(order.any(|p| p.starts_with("a/b/")) && order.any(|p| p == "z") && order.any(|p| p == "top"));
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_whole_session_is_worked_in() {
-    let engine = Engine::connect(&endpoint()).unwrap();
-    let (config, owner) = (config(), unique("test-owner"));
-    let spec = Spec::new(&config, owner.clone());
-    let session = sessions::start(&engine, &config, &spec, &|_| {}, std::future::pending()).await.unwrap().unwrap();
-    let w = Workspace::session(&engine, session.container.to_string());
-    let work = async {
-        let mut changes = w.watch().await?;
-        w.create_folder("app").await?;
-        let Saved::Done(stamp) = w.save("app/Dockerfile", "FROM x\n", Form::default(), None, false).await? else {
-            panic!("a new file was there")
-        };
-        told(&mut changes, &[Change::Tree]).await;
-        let moving = w.clone();
-        let save = async move {
-            moving.save("app/Dockerfile", "FROM y\n", Form::default(), Some(&stamp), false).await?;
-            moving.upload(Path::new("/etc/hostname"), "app/up", false, &|_| {}).await?;
-            let here = tempfile::tempdir().unwrap();
-            moving.download("app/up", &here.path().join("down"), false, &|_| {}).await
-        };
-        // As the panel does it.
-        tokio::spawn(save).await.unwrap()?;
-        let read = w.read("app/Dockerfile").await?;
-        Ok::<_, ondeck::engine::EngineError>((changes, read))
-    };
-    let worked = work.await;
-    sessions::end(&engine, &session).await.unwrap();
-    sessions::forget(&engine, &owner, &session.workspace).await.unwrap();
-    let (mut changes, read) = worked.unwrap();
-    assert!(matches!(read, Opened::Text(file) if file.text == "FROM y\n"));
-    let rest: Vec<_> = tokio::time::timeout(PATIENCE, changes.by_ref().collect()).await.unwrap();
-    assert!(matches!(rest.last(), Some(Change::Over(_))), "{rest:?}");
 }

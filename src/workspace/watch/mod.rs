@@ -139,6 +139,8 @@ async fn begin(workspace: &Workspace) -> Result<Watching> {
 
 async fn follow(workspace: Workspace, teller: Teller, mut watching: Watching) {
     loop {
+        // Whatever ends it at once may do so again and again.
+        let earliest = tokio::time::Instant::now() + LOOK;
         match watching {
             Watching::Session(watch) => watch.run(&teller).await,
             Watching::Host(watch) => watch.run(&teller).await,
@@ -148,6 +150,7 @@ async fn follow(workspace: Workspace, teller: Teller, mut watching: Watching) {
                 return;
             }
         }
+        tokio::time::sleep_until(earliest).await;
         // It broke off. Either there is nothing to watch any more, or it is begun anew.
         watching = loop {
             match begin(&workspace).await {
@@ -160,8 +163,6 @@ async fn follow(workspace: Workspace, teller: Teller, mut watching: Watching) {
             }
         };
         teller.tell(Change::Many);
-        // Whatever ends it may do so again at once.
-        tokio::time::sleep(GATHER).await;
     }
 }
 
