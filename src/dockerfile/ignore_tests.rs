@@ -129,6 +129,18 @@ fn folders_are_entered_where_something_in_them_may_be_sent() {
 }
 
 #[test]
+fn folders_that_are_surely_not_entered_are_known() {
+    for (text, closed) in [
+        ("node_modules\n/a/b/\n*.x\nc/*\n../d\n**/z\n**y", &["node_modules", "a/b", "**/z"][..]),
+        ("a\n.git\n!a/x\n**/z", &[".git"]),
+        ("a\n!a", &[]),
+        ("a\n!**/keep", &[]),
+    ] {
+        assert_eq!(Ignore::parse(text).never_entered(), closed, "{text:?}");
+    }
+}
+
+#[test]
 fn which_line_decided_is_known() {
     let ignore = Ignore::parse("# first\n*.md\n\n!README.md\ndocs\n");
     let decided = |path| ignore.decided_by(path);
