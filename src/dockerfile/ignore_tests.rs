@@ -72,7 +72,7 @@ fn lines_match_as_docker_matches_them() {
             ("ä*\n日本?", &["äb", "日本語"], &["a", "日本"]),
             ("[α-ω]*", &["β", "βx"], &["a"]),
             ("a b\n\"c\"", &["a b", "\"c\""], &["a", "b", "c"]),
-            ("[a&&b]x\n[a~~b]\n[a--b]y", &["&x", "ax", "bx", "~"], &["cx"]),
+            ("[a&&b]x\n[a~~b]", &["&x", "ax", "bx", "~"], &["cx"]),
             ("x[[]y", &["x[y"], &["xy"]),
             ("[[:alpha:]]1", &["a1", "Z1"], &[":1", "11"]),
         ],
@@ -156,9 +156,10 @@ fn the_dockerfile_is_sent_whatever_is_ignored() {
 
 #[test]
 fn what_docker_refuses_is_told_by_line() {
-    for bad in
-        ["!", "! ", "!/", "[", "a[", "[]a]", "[-]", "[x-]", "[-x]", "[a-b-c]", "[^", "[^bc", "\\", "a\\", "[z-a]"]
-    {
+    for bad in [
+        "!", "! ", "!/", "[", "a[", "[]a]", "[-]", "[x-]", "[-x]", "[a-b-c]", "[a--b]", "[^", "[^bc", "\\", "a\\",
+        "[z-a]",
+    ] {
         let ignore = Ignore::parse(&format!("ok\n{bad}\nfine\n"));
         assert_eq!(ignore.problems.iter().map(|p| p.line).collect::<Vec<_>>(), [2], "{bad}");
         assert!(!ignore.problems[0].message.is_empty());
