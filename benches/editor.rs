@@ -80,7 +80,7 @@ impl Stage {
 }
 
 fn main() {
-    let Ok(terminal) = Terminal::new(TestBackend::new(160, 50)) else { return };
+    let Ok(terminal) = Terminal::new(TestBackend::new(160, 50));
     let mut stage = Stage { terminal, theme: Theme::default(), empty: Duration::from_nanos(1) };
     let blank = Editor::new("", Language::Plain);
     stage.frame(&blank);
