@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use common::fixture;
 use common::stage::{Stage, settings};
 use ondeck::fleet::stacks_of;
-use ondeck::ui::app::Msg;
+use ondeck::ui::message::Msg;
 
 fn host(n: u64) -> ondeck::fleet::Snapshot {
     let mut snapshot = fixture::snapshot();

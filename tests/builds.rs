@@ -7,7 +7,6 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use common::docker::{IMAGE, OwnEngine, unique};
@@ -393,4 +392,382 @@ async fn what_is_ignored_stays_and_what_is_large_is_named() {
         assert!(told.contains("keep/socket is a socket and cannot be sent"), "{told}");
         assert!(built.size > 60 << 20);
     }
+}
+
+/// Odd paths: what patterns could take for something else.
+const TREE: [&str; 60] = [
+    "a",
+    "b.txt",
+    "README.md",
+    "readme.md",
+    "docs/README.md",
+    "docs/a.md",
+    "docs/deep/x.md",
+    "docs/deep/er/y.txt",
+    "src/main.rs",
+    "src/lib.rs",
+    "src/sub/mod.rs",
+    "src/sub/keep.log",
+    "keep.log",
+    "log",
+    ".log",
+    "x.log",
+    "logs/x.log",
+    "logs/keep.log",
+    "node_modules/m/index.js",
+    "node_modules/m/keep",
+    "app/node_modules/n/index.js",
+    "app/node_modules2/x",
+    "app/x y.txt",
+    "app/[odd]",
+    "app/st*r",
+    "app/qu?stion",
+    "app/back\\slash",
+    "#hash",
+    "!bang",
+    "dir#/x",
+    "a.b+c(d){e}$",
+    "^caret",
+    "temp",
+    "tempa",
+    "tempab",
+    "x/temp",
+    "x/tempor/y",
+    "x/y/temp",
+    "x/y/z/temp/w",
+    ".git/config",
+    ".git/objects/ab",
+    ".gitignore",
+    ".env",
+    "sub/.env",
+    "sub/deeper/.env.local",
+    "sub/Dockerfile",
+    "ä/ö.txt",
+    "日本/語",
+    "☺",
+    "CAPS/File.TXT",
+    "1",
+    "2/3",
+    "x1y",
+    "b/c/d/e/f/g",
+    "b/c/x",
+    "build/out/a.o",
+    "build/keep/a.o",
+    "target/debug/x",
+    "target/keep",
+    "-dash",
+];
+
+const IGNORES: [&str; 31] = [
+    "",
+    "# nothing\n#hash\n",
+    "*",
+    "**",
+    "*\n!src\n!docs/*.md",
+    "**\n!src/sub",
+    "*.md\n!README.md",
+    "docs\n!docs/deep/er/y.txt\n",
+    "docs/*\n!docs/README.md\n",
+    "**/*.log\n!keep.log\n!**/keep.log",
+    "logs\n!**/keep.log",
+    "node_modules",
+    "**/node_modules\n!node_modules/m/keep",
+    "*/temp*\n*/*/temp*\ntemp?",
+    "/a\n/x/\n//b//c\n./docs/./deep/../a.md",
+    ".*\n!.gitignore",
+    "**/.env*\n",
+    "app/\\[odd\\]\napp/st\\*r\napp/qu\\?stion\napp/back\\\\slash",
+    "\\#hash\n\\!bang\ndir#",
+    "a.b+c(d){e}$\n^caret",
+    "[a-c]*\n!b/c",
+    "[^a-z]*",
+    "x[0-9]y\n[12]",
+    "ä\n日本/*\n?",
+    "\u{feff}a\r\nsrc\r\n  docs  \r\n",
+    "build/**\n!build/keep/**\ntarget/**\n!target/keep",
+    "b/**/g\nb/**/x",
+    "**/*.txt\n!app",
+    "^*\n!app",
+    "Dockerfile\n.dockerignore\n**/Dockerfile\n-dash",
+    "*\n!b/c/d\nb/c/d/e\n!b/c/d/e/f",
+];
+
+fn plant(dir: &Path) {
+    for path in TREE {
+        write(dir, path, path.as_bytes());
+    }
+    std::fs::create_dir_all(dir.join("empty/er")).unwrap();
+    std::os::unix::fs::symlink("nowhere", dir.join("src/dangling")).unwrap();
+}
+
+/// Names in an archive below a folder, without that of folders that have something in them.
+fn listed(tar: &str) -> BTreeSet<String> {
+    let names: BTreeSet<&str> = tar.lines().filter_map(|l| l.strip_prefix("ctx/")).filter(|n| !n.is_empty()).collect();
+    let inner = |n: &str| n.ends_with('/') && names.iter().any(|other| other.len() > n.len() && other.starts_with(n));
+    names.iter().filter(|n| !inner(n)).map(|n| (*n).to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_files_arrive_as_by_dockers_own_command() {
+    let yard = Yard::new("ignored");
+    plant(yard.dir.path());
+    yard.file("Dockerfile", "FROM scratch\nCOPY . /ctx/\nCMD [\"x\"]\n");
+    let label = yard.made.label();
+    let ask = yard.ask(Builder::Classic);
+    let contents = |tag: &str| {
+        let id = yard.made.docker(&["create", "--label", &label, tag]);
+        let script = format!("docker -H {} export {id} | tar t --quoting-style=literal", endpoint().address);
+        let out = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        yard.made.docker(&["rm", &id]);
+        listed(&String::from_utf8(out.stdout).unwrap())
+    };
+    let dir = yard.dir.path().to_str().unwrap();
+    let theirs = yard.made.name("theirs");
+    for ignore in IGNORES {
+        yard.file(".dockerignore", ignore);
+        let built = std::process::Command::new("docker")
+            .args(["-H", &endpoint().address.to_string(), "build", "--label", &label, "-t", &theirs, dir])
+            .env("DOCKER_BUILDKIT", "0")
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{ignore:?}: {}", String::from_utf8_lossy(&built.stderr));
+        let (build, _) = yard.built(&ask).await;
+        assert_eq!(contents(&yard.made.tag), contents(&theirs), "{ignore:?} {:?}", build.context);
+    }
+}
+
+/// A session with a folder in its workspace.
+struct Guest {
+    engine: Engine,
+    owner: String,
+    session: ondeck::sessions::Session,
+}
+
+impl Guest {
+    async fn start(dir: &Path) -> Self {
+        use ondeck::config::{Sessions, Size};
+        let config = Sessions { max: 100, budget: Some(Size(1 << 50)), memory: Size(600 << 20), ..Sessions::default() };
+        let (engine, owner) = (Engine::connect(&endpoint()).unwrap(), unique("test-owner"));
+        let spec = ondeck::sessions::Spec {
+            images: vec![IMAGE.to_owned()],
+            ..ondeck::sessions::Spec::new(&config, owner.clone())
+        };
+        let started = ondeck::sessions::start(&engine, &config, &spec, &|_| {}, std::future::pending()).await;
+        let guest = Self { engine, owner, session: started.unwrap().unwrap() };
+        let mut tar = tar::Builder::new(Vec::new());
+        tar.follow_symlinks(false);
+        tar.append_dir_all(".", dir).unwrap();
+        let tar = tar.into_inner().unwrap();
+        guest.engine.put_archive(&guest.session.container, "/workspace", tar).await.unwrap();
+        guest
+    }
+
+    async fn told(&self, script: &str) -> String {
+        use ondeck::engine::ExecAsk;
+        let ask = ExecAsk { dir: Some("/workspace".into()), ..ExecAsk::of(["sh", "-c", script]) };
+        let ran = tokio::time::timeout(common::live::PATIENCE, self.engine.exec_run(&self.session.container, &ask));
+        let ran = ran.await.unwrap().unwrap();
+        assert_eq!(ran.code, Some(0), "{script}: {}", String::from_utf8_lossy(&ran.err));
+        String::from_utf8_lossy(&ran.out).into_owned()
+    }
+
+    fn inner(&self) -> Engine {
+        Engine::connect(&self.session.endpoint(&endpoint())).unwrap()
+    }
+
+    fn source(&self) -> Source {
+        Source::Container {
+            engine: Box::new(self.engine.clone()),
+            container: self.session.container.to_string(),
+            dir: "/workspace".into(),
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let docker = |args: &[&str]| {
+            let out = std::process::Command::new("docker").args(args).output().unwrap();
+            String::from_utf8_lossy(&out.stdout).trim().to_owned()
+        };
+        let filter = format!("label=dev.ondeck.owner={}", self.owner);
+        for _ in 0..100 {
+            let (containers, volumes) =
+                (docker(&["ps", "-aq", "--filter", &filter]), docker(&["volume", "ls", "-q", "--filter", &filter]));
+            if containers.is_empty() && volumes.is_empty() {
+                return;
+            }
+            for id in containers.lines() {
+                docker(&["rm", "-fv", id]);
+            }
+            for name in volumes.lines() {
+                docker(&["volume", "rm", name]);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+        eprintln!("{} left something behind", self.owner);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_session_the_same_files_arrive_as_by_buildkits_own_client() {
+    let dir = tempfile::tempdir().unwrap();
+    plant(dir.path());
+    write(dir.path(), "Dockerfile", b"FROM scratch\nCOPY . /ctx/\nCMD [\"x\"]\n");
+    let guest = Guest::start(dir.path()).await;
+    let ask = BuildAsk { tag: "ours".into(), builder: Some(Builder::BuildKit), ..BuildAsk::default() };
+    for (n, ignore) in IGNORES.into_iter().enumerate() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(ignore.len() as u64);
+        header.set_mode(0o644);
+        // BuildKit's client does not send again what has the same size and time.
+        header.set_mtime(1_700_000_000 + n as u64);
+        tar.append_data(&mut header, ".dockerignore", ignore.as_bytes()).unwrap();
+        let tar = tar.into_inner().unwrap();
+        guest.engine.put_archive(&guest.session.container, "/workspace", tar).await.unwrap();
+        let theirs = guest
+            .told(
+                "rm -rf /tmp/out && docker buildx build --quiet --output type=tar,dest=/tmp/out . >&2 && \
+                 tar tf /tmp/out --quoting-style=literal",
+            )
+            .await;
+        let (_, ended) = run(&guest.inner(), &guest.source(), &ask).await;
+        assert!(matches!(ended, Ended::Built(_)), "{ignore:?}: {ended:?}");
+        let ours = guest
+            .told("id=$(docker create ours) && docker export $id | tar t --quoting-style=literal; docker rm $id >&2")
+            .await;
+        // These two are there for the engine; see the module's documentation.
+        let without = |names: BTreeSet<String>| -> BTreeSet<String> {
+            names.into_iter().filter(|n| n != "Dockerfile" && n != ".dockerignore").collect()
+        };
+        assert_eq!(without(listed(&ours)), without(listed(&theirs)), "{ignore:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_is_built_by_the_docker_of_its_session() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "Dockerfile", format!("FROM {IMAGE}\nCOPY . /ctx/\nRUN ls /ctx && echo done\n").as_bytes());
+    write(dir.path(), ".dockerignore", b"node_modules\n");
+    write(dir.path(), "app/main.py", b"print(1)\n");
+    let guest = Guest::start(dir.path()).await;
+    guest.told("mkdir -p node_modules/deep && head -c 300000000 /dev/zero > node_modules/deep/much").await;
+    for builder in BOTH {
+        let ask = BuildAsk { tag: "app".into(), builder: Some(builder), ..BuildAsk::default() };
+        let (build, ended) = run(&guest.inner(), &guest.source(), &ask).await;
+        let Ended::Built(built) = ended else { panic!("{ended:#?}") };
+        assert!(build.sent < 100_000, "the ignored folder does not travel: {}", build.sent);
+        assert_eq!(build.context.unwrap().ignored, 1);
+        let run = build.steps.iter().find(|s| s.name.starts_with("RUN")).unwrap();
+        assert_eq!(run.output.last(9), ["Dockerfile", "app", "done"], "{builder}");
+        assert!(built.size > 0);
+        let (build, _) = self::run(&guest.inner(), &guest.source(), &ask).await;
+        assert_eq!(build.steps.iter().find(|s| s.name.starts_with("RUN")).unwrap().state, StepState::Cached);
+
+        // Ended in the middle, through the tunnel into the session.
+        let mark = unique("inner").replace('-', "x");
+        let script =
+            format!("printf 'FROM {IMAGE}\\nRUN echo begun; : {mark}; while :; do sleep 1; done' > Dockerfile.long");
+        guest.told(&script).await;
+        let begun = Notify::new();
+        let tell = |event: BuildEvent| {
+            if matches!(&event, BuildEvent::Output { bytes, .. } if bytes.starts_with(b"begun")) {
+                begun.notify_one();
+            }
+        };
+        let long = BuildAsk { dockerfile: "Dockerfile.long".into(), ..ask };
+        let (inner, source) = (guest.inner(), guest.source());
+        let whole = ondeck::builds::build(&inner, &source, &long, tell, begun.notified());
+        assert_eq!(tokio::time::timeout(common::live::PATIENCE, whole).await.unwrap(), Ended::Cancelled);
+        until("the build's processes are gone", async || match processes(&mark) {
+            left if left.is_empty() => Ok(()),
+            left => Err(format!("{left:?}")),
+        })
+        .await;
+        guest.told("rm Dockerfile.long").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_is_known_before() {
+    let yard = Yard::new("look");
+    yard.file("Dockerfile", "FROM scratch\n")
+        .file("a/b", "x")
+        .file("a/c.log", "yy")
+        .file(".dockerignore", "# x\n**/*.log\n");
+    let context = Context::look(&yard.source(), "Dockerfile", Rules::BuildKit).await.unwrap();
+    use ondeck::builds::Whether;
+    assert_eq!(context.paths().collect::<Vec<_>>(), [".dockerignore", "Dockerfile", "a", "a/b"]);
+    let hidden = Whether::Ignored { line: Some(2), file: ".dockerignore".into() };
+    for (path, whether) in [
+        ("a/b", Whether::Sent),
+        ("./a/", Whether::Sent),
+        (".", Whether::Sent),
+        ("a/*", Whether::Sent),
+        ("a/c.log", hidden.clone()),
+        ("a/d", Whether::Absent),
+        ("*.txt", Whether::Absent),
+    ] {
+        assert_eq!(context.whether(path), whether, "{path}");
+    }
+    assert!(matches!(context.whether("a/*.log"), Whether::Ignored { .. }));
+    assert_eq!(context.similar("A/B"), Some("a/b"));
+    let missing = Context::look(&yard.source(), "docker/x", Rules::Classic).await.unwrap_err();
+    assert!(missing.message.starts_with("there is no docker/x in "), "{missing}");
+    let outside = Context::look(&yard.source(), "../Dockerfile", Rules::Classic).await.unwrap_err();
+    assert!(outside.message.contains("outside"), "{outside}");
+    let nowhere = Source::Dir(yard.dir.path().join("nowhere"));
+    assert!(Context::look(&nowhere, "Dockerfile", Rules::Classic).await.is_err());
+}
+
+/// Answers one request as an engine without BuildKit does.
+async fn answer(mut c: tokio::net::TcpStream) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut request = Vec::new();
+    let mut piece = [0; 4096];
+    // Small requests: the head, and for a build the end of the chunks.
+    while !(request.ends_with(b"\r\n\r\n") && (!request.starts_with(b"POST") || request.ends_with(b"0\r\n\r\n"))) {
+        match c.read(&mut piece).await {
+            Ok(n) if n > 0 => request.extend_from_slice(&piece[..n]),
+            _ => break,
+        }
+    }
+    let line = String::from_utf8_lossy(&request[..request.len().min(60)]).into_owned();
+    let (status, body) = match () {
+        () if line.contains("/_ping") => ("200 OK", "OK"),
+        () if line.contains("version=2") => ("500 x", r#"{"message":"buildkit not supported by daemon"}"#),
+        () if line.contains("/build?") => (
+            "200 OK",
+            "{\"stream\":\"STEP 1/2: FROM x\\n\"}\n{\"stream\":\"STEP 2/2: RUN y\\n\"}\n{\"stream\":\"hello\\n\"}\n\
+             {\"stream\":\"--> 0123456789ab\\n\"}\n{\"stream\":\"Successfully built 0123456789ab\\n\"}\n",
+        ),
+        () if line.contains("/history") => ("200 OK", "[]"),
+        () if line.contains("/images/0123456789ab/json") => ("200 OK", r#"{"Id":"sha256:0123456789ab","Size":7}"#),
+        () => ("404 x", r#"{"message":"no such image"}"#),
+    };
+    let head = format!("HTTP/1.1 {status}\r\nApi-Version: 1.41\r\nContent-Length: {}\r\nConnection: close", body.len());
+    let _ = c.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await;
+}
+
+/// An engine that has no BuildKit although its version should, and answers as podman does otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_buildkit_the_classic_builder_is_used_and_that_is_said() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("tcp://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((c, _)) = listener.accept().await {
+            tokio::spawn(answer(c));
+        }
+    });
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "Dockerfile", b"FROM x\nRUN y\n");
+    let engine = Engine::connect(&endpoint_at(&url)).unwrap();
+    let ask = BuildAsk { tag: "t".into(), ..BuildAsk::default() };
+    let (build, ended) = run(&engine, &Source::Dir(dir.path().to_owned()), &ask).await;
+    let Ended::Built(built) = ended else { panic!("{ended:#?}") };
+    assert_eq!((built.size, built.builder, build.builder), (7, Builder::Classic, Some(Builder::Classic)));
+    assert!(build.notes[0].contains("buildkit not supported by daemon"), "{:?}", build.notes);
+    assert_eq!(build.steps[1].output.last(1), ["hello"], "{build:#?}");
+    assert_eq!(build.steps[1].at, Some(StepPlace::Classic { number: 2, of: 2 }));
 }

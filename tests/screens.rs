@@ -9,8 +9,16 @@ mod common;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use common::desk::{begin, build, built, end, seen, step};
 use common::stage::Stage;
+use ondeck::builds::run::{Outcome as Start, Run};
+use ondeck::builds::{BuildEvent, ContextSeen, Failure, StepPlace, StepSeen};
+use ondeck::engine::model::{Container, Port};
+use ondeck::engine::request::Answer;
+use ondeck::engine::{Builder, EngineError, ErrorKind};
+use ondeck::tasks::{Job, Outcome};
 use ondeck::terminal::Happened;
+use ondeck::ui::desk::DeskNews;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 
@@ -120,6 +128,192 @@ fn terminals_at_every_size() {
     });
 }
 
+const FILES: &[(&str, &str)] = &[
+    (".dockerignore", ".git\n*.md\n"),
+    (
+        "Dockerfile",
+        "# syntax=docker/dockerfile:1\nFROM python:3.13-slim AS base\nWORKDIR /app\nCOPY requirements.txt ./\n\
+         RUN pip install -r requirements.txt\nCOPY app ./app\nRUN sudo chmod -R 777 /app && \\\n    cd app\n\
+         HEALTHCHECK CMD curl -f http://localhost:8000/health\nEXPOSE 8000\nCMD python -m app\n",
+    ),
+    (
+        "README.md",
+        "# A small web service\n\nWrite a `Dockerfile` for it. The image shall\n\n1. be **small**,\n2. not run as root,\n3. say that it is well.\n",
+    ),
+    ("app/__init__.py", ""),
+    ("app/__main__.py", "import http.server\n\nhttp.server.test(port=8000)\n"),
+    ("requirements.txt", "flask==3.1\n"),
+];
+
+/// Scenes at a workspace.
+const WORKSPACES: &[&str] = &[
+    "workspace",
+    "workspace-outside",
+    "workspace-files",
+    "workspace-guide",
+    "workspace-problems",
+    "workspace-building",
+    "workspace-failed",
+    "workspace-built",
+    "workspace-run",
+    "workspace-answer",
+    "workspace-conflict",
+    "workspace-run-form",
+    "workspace-empty",
+    "workspace-terminal",
+];
+
+fn workspace(width: u16, height: u16, name: &str, settings: ondeck::ui::settings::Settings) -> Stage {
+    let mut stage = Stage::with(width, height, common::fixture::sessions(), settings);
+    let files = if name == "workspace-empty" { &[] } else { FILES };
+    stage.files = files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect();
+    stage.press(&["4", "enter"]);
+    let building = |stage: &mut Stage| {
+        stage.press(&["b"]);
+        begin(stage, 1);
+        let watch = build(stage);
+        let mut seen = watch.lock();
+        seen.read(FILES[1].1);
+        for event in [
+            BuildEvent::Context(ContextSeen { files: 4, bytes: 61_440, ignored: 2, ..ContextSeen::default() }),
+            BuildEvent::Begins(Builder::BuildKit),
+            step("a", "[base 1/6] FROM python:3.13-slim", true),
+            step("b", "[base 2/6] WORKDIR /app", true),
+            step("c", "[base 3/6] COPY requirements.txt ./", true),
+            step("d", "[base 4/6] RUN pip install -r requirements.txt", false),
+            BuildEvent::Output {
+                step: "d".into(),
+                bytes: b"Collecting flask==3.1\n  Downloading flask-3.1.0-py3-none-any.whl (102 kB)\n".to_vec(),
+                stderr: false,
+            },
+        ] {
+            seen.build.take(event, common::fixture::now());
+        }
+        drop(seen);
+        stage.news(DeskNews::Second);
+        watch
+    };
+    match name {
+        "workspace" => {
+            stage.press(&["enter"]);
+            stage.press(&["down"; 6]).press(&["end"]);
+        }
+        "workspace-files" => {
+            stage.press(&["2"]);
+        }
+        "workspace-guide" => {
+            stage.press(&["1"]);
+        }
+        "workspace-problems" => {
+            stage.press(&["5", "down", "down", "down"]);
+        }
+        "workspace-building" => {
+            building(&mut stage);
+        }
+        "workspace-failed" => {
+            let watch = building(&mut stage);
+            let error = StepSeen { error: "exit code: 1".into(), ..seen("d", "[base 4/6] RUN pip install -r requirements.txt", true) };
+            watch.lock().build.take(BuildEvent::Step(error), common::fixture::now());
+            let failure = Failure {
+                message: "RUN pip install -r requirements.txt ended with exit code 1".into(),
+                hint: "the lines above say why".into(),
+                exit_code: Some(1),
+                at: Some(StepPlace::Stage { stage: "base".into(), number: 4, of: 6 }),
+                ..Failure::default()
+            };
+            watch.lock().build.take(BuildEvent::Failed(Box::new(failure)), common::fixture::now());
+            end(&mut stage, 1, Outcome::Failed(EngineError::new(ErrorKind::Other, "it failed")));
+        }
+        "workspace-built" => {
+            let watch = building(&mut stage);
+            let layers = [
+                ("", 74 << 20),
+                ("WORKDIR /app", 0),
+                ("RUN pip install -r requirements.txt", 12 << 20),
+                ("COPY app ./app", 4096),
+            ];
+            let image = built((86 << 20) + 4096, &layers);
+            watch.lock().build.take(BuildEvent::Built(Box::new(image)), common::fixture::now());
+            end(&mut stage, 1, Outcome::Done("86M in 4.0 s".into()));
+        }
+        "workspace-run" | "workspace-answer" => {
+            stage.press(&["R"]);
+            begin(&mut stage, 2);
+            let Some(Job::RunImage { watch, name, .. }) = stage.jobs.last().cloned() else { panic!() };
+            let ports =
+                vec![Port { host: Some(8000), host_ip: None, container: 8000, protocol: "tcp".into() }];
+            let container = Container { id: "abc".into(), name, ports, ..Container::default() };
+            *watch.lock() = Some(Start::Running(Run { container, warning: None }));
+            end(&mut stage, 2, Outcome::Done("ondeck-run-scratch runs".into()));
+            let run = stage.app.desk().unwrap().output.run.clone().unwrap();
+            for line in ["Serving HTTP on 0.0.0.0 port 8000", "172.17.0.1 - \"GET /health HTTP/1.1\" 200 -"] {
+                run.lock().push(false, line.into());
+            }
+            stage.news(DeskNews::Ran);
+        }
+        "workspace-conflict" => {
+            stage.press(&["enter", "# mine", "enter"]);
+            stage.files.insert("Dockerfile".into(), FILES[1].1.replace("3.13", "3.14"));
+            stage.press(&["ctrl-s"]);
+        }
+        "workspace-run-form" => {
+            stage.press(&["f9", "8080:8000"]);
+        }
+        "workspace-terminal" => {
+            stage.press(&["t"]);
+            stage.print(
+                "session-qv7e:/workspace# docker images\r\nREPOSITORY   TAG    SIZE\r\nsession-qv7e:/workspace# ",
+            );
+        }
+        _ => {}
+    }
+    if name == "workspace-answer" {
+        stage.press(&["w", "ctrl-u", "/health", "enter"]);
+        stage.news(DeskNews::Answered(Ok(Answer {
+            status: "200 OK".into(),
+            code: 200,
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: "{\"status\": \"ok\"}".into(),
+            cut: false,
+            took: std::time::Duration::from_millis(4),
+        })));
+    }
+    // What one asked for is told in the last line; the keys shall be seen there.
+    stage.app.notice = None;
+    stage
+}
+
+#[test]
+fn workspaces_at_every_size() {
+    let mut insta = insta::Settings::clone_current();
+    insta.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens"));
+    insta.set_prepend_module_to_snapshot(false);
+    insta.set_omit_expression(true);
+    insta.bind(|| {
+        for name in WORKSPACES {
+            for (width, height) in SIZES {
+                let text = workspace(width, height, name, common::stage::settings()).text();
+                assert!(text.lines().all(|l| ondeck::text::width(l) <= usize::from(width)), "{name}");
+                insta::assert_snapshot!(format!("{name}-{width}x{height}"), text);
+            }
+        }
+    });
+}
+
+#[test]
+fn workspaces_too_are_drawn_without_utf_8_and_colours() {
+    for name in WORKSPACES {
+        let mut plain = common::stage::settings();
+        plain.symbols = ondeck::config::Symbols::ASCII;
+        plain.theme = ondeck::config::Theme::plain();
+        (plain.depth, plain.true_color) = (ondeck::config::Depth::None, false);
+        for cell in &workspace(120, 36, name, plain).buffer().content {
+            assert!(cell.symbol().is_ascii(), "{name}: {:?}", cell.symbol());
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{name}: {:?}", cell.symbol());
+        }
+    }
+}
+
 #[test]
 fn a_terminal_without_utf_8_or_colours_gets_neither() {
     for (name, keys) in SCREENS {
@@ -158,7 +352,7 @@ fn terminals_too_are_drawn_without_utf_8_and_colours() {
 fn pictures_show_todays_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
     let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");
-    for name in ["deck", "logs-of-a-stack", "stats", "sessions", "terminal"] {
+    for name in ["deck", "logs-of-a-stack", "stats", "sessions", "terminal", "workspace-failed"] {
         let pressed = |snapshot, keys: &[&str]| {
             let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());
             stage.press(keys);
@@ -168,6 +362,7 @@ fn pictures_show_todays_program() {
         let mut stage = match (of(SCREENS), of(SESSIONS)) {
             (Some(keys), _) => pressed(common::fixture::snapshot(), keys),
             (_, Some(keys)) => pressed(common::fixture::sessions(), keys),
+            _ if WORKSPACES.contains(&name) => workspace(160, 40, name, common::stage::settings()),
             _ => scene(120, 36, TERMINALS.iter().find(|s| s.0 == name).unwrap()),
         };
         let picture = svg(&stage.buffer());

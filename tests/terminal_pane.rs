@@ -9,7 +9,7 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ondeck::config::Config;
 use ondeck::engine::{EngineError, ErrorKind};
 use ondeck::terminal::Happened;
-use ondeck::ui::app::Msg;
+use ondeck::ui::message::Msg;
 use ondeck::ui::panes::terminal::TerminalOrder;
 
 fn mouse(stage: &mut Stage, kind: MouseEventKind, column: u16, row: u16) {

@@ -17,7 +17,8 @@ use ondeck::fleet::Link;
 use ondeck::fleet::snapshot::Access;
 use ondeck::sessions::{Left, Session};
 use ondeck::tasks::{Job, Outcome, StackVerb, TaskEvent, TaskId, Verb};
-use ondeck::ui::app::{Focus, Msg};
+use ondeck::ui::app::Focus;
+use ondeck::ui::message::Msg;
 use ondeck::ui::overlay::Overlay;
 use ondeck::ui::view::{Target, View};
 

@@ -149,3 +149,72 @@ fn channel(piece: &str) -> (&str, bool) {
         None => (piece, false),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::steps::{Build, StepState};
+    use super::*;
+
+    fn fed(reader: &mut Reader, pieces: &[&str]) -> Build {
+        let mut build = Build::new(Timestamp::UNIX_EPOCH);
+        for piece in pieces {
+            for event in reader.take(piece, Timestamp::UNIX_EPOCH) {
+                build.take(event, Timestamp::UNIX_EPOCH);
+            }
+        }
+        build
+    }
+
+    #[test]
+    fn steps_cache_and_output_are_told_apart() {
+        let mut reader = Reader::new(false);
+        let build = fed(
+            &mut reader,
+            &[
+                "Step 1/3 : FROM x",
+                "\n",
+                " ---> 0123456789ab\n",
+                "Step 2/3 : RUN a",
+                "\n",
+                " ---> Using cache\n",
+                " ---> 1123456789ab\n",
+                "Step 3/3 : RUN b",
+                "\n",
+                " ---> Running in 2123456789ab\n",
+                "Step 9/9 : said by b\n",
+                " ---> Using what\n",
+                "\u{1b}[91mbad\n\u{1b}[0m",
+                "Removing intermediate container no\n",
+                "Removing intermediate container 2123456789ab\n",
+                " ---> [Warning] careful\n",
+                " ---> 3123456789ab\n",
+                "Successfully built 3123456789ab\n",
+            ],
+        );
+        let states: Vec<_> = build.steps.iter().map(|s| s.state).collect();
+        assert_eq!(states, [StepState::Done, StepState::Cached, StepState::Done], "{build:#?}");
+        let lines: Vec<_> = build.steps[2].output.lines().map(|l| (l.text, l.stderr)).collect();
+        let lines: Vec<_> = lines.iter().map(|(text, stderr)| (text.as_str(), *stderr)).collect();
+        assert_eq!(
+            lines,
+            [
+                ("Step 9/9 : said by b", false),
+                (" ---> Using what", false),
+                ("bad", true),
+                ("Removing intermediate container no", false),
+            ]
+        );
+        assert_eq!(build.notes, ["careful"]);
+        assert_eq!(reader.finish(Timestamp::UNIX_EPOCH).1.as_deref(), Some("3123456789ab"));
+    }
+
+    #[test]
+    fn the_step_for_labels_is_no_instruction() {
+        let build = fed(
+            &mut Reader::new(true),
+            &["Step 1/2 : FROM x", "\n", " ---> 0123456789ab\n", "Step 2/2 : LABEL a=b", "\n"],
+        );
+        assert_eq!(build.steps[0].at, Some(StepPlace::Classic { number: 1, of: 1 }));
+        assert!(build.steps[1].internal && build.instructions().count() == 1);
+    }
+}

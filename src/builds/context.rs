@@ -34,7 +34,7 @@ pub enum Source {
     /// Of a running container that has `find` and `tar`, such as a session's.
     Container {
         /// The engine that runs the container.
-        engine: Engine,
+        engine: Box<Engine>,
         /// The container.
         container: String,
         /// The folder in it.
@@ -302,6 +302,11 @@ impl Sieve {
     pub(super) fn new(ignore: Ignore) -> Self {
         let (entries, ignored, skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
         Self { ignore, entries, ignored, skipped, waiting: Vec::new(), closed: None }
+    }
+
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// Takes one; for a folder, whether what is in it is of interest, else whether it is sent.

@@ -101,8 +101,8 @@ fn words(text: &str, step: &str, failure: &Failure, context: Option<&Context>) -
         return no_image(text, step);
     }
     if has("cannot locate specified dockerfile") || has("failed to read dockerfile") {
-        let ignored = context.map(|c| c.dockerfile().to_owned()).unwrap_or_else(|| "Dockerfile".to_owned());
-        return (format!("there is no {ignored} in the build context"), String::new());
+        let name = context.map_or("Dockerfile", Context::dockerfile);
+        return (format!("there is no {name} in the build context"), String::new());
     }
     if has("target stage") && has("could not be found") || has("failed to reach build target") {
         return (bare(text), "the name after AS of a FROM line is what a target can be".to_owned());
@@ -265,4 +265,113 @@ fn image_of(step: &str) -> Option<String> {
     let mut words = step.split_whitespace().skip_while(|w| !w.eq_ignore_ascii_case("FROM") && *w != "for");
     words.next()?;
     words.find(|w| !w.starts_with("--")).map(|w| w.split('@').next().unwrap_or(w).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::steps::{BuildEvent, StepSeen};
+    use super::*;
+
+    /// The words for what an engine says of a step.
+    fn of(step: &str, said: &str) -> Failure {
+        let mut build = Build::new(Timestamp::UNIX_EPOCH);
+        let seen = StepSeen { key: "k".into(), name: step.into(), error: said.into(), ..StepSeen::default() };
+        if !step.is_empty() {
+            build.take(BuildEvent::Step(seen), Timestamp::UNIX_EPOCH);
+        }
+        explain(&build, None, &EngineError::new(ErrorKind::Other, said))
+    }
+
+    #[test]
+    fn engines_words_become_words_for_people() {
+        for (step, said, message, hint) in [
+            (
+                "[2/2] RUN x",
+                "executor failed running [/bin/sh -c x]: exit code: 127",
+                "RUN x ended with exit code 127",
+                "not found",
+            ),
+            (
+                "RUN x",
+                "The command '/bin/sh -c x' returned a non-zero code: 137",
+                "RUN x ended with exit code 137",
+                "memory",
+            ),
+            (
+                "[2/2] RUN x",
+                "process \"/bin/sh -c x\" did not complete successfully: exit code: 2",
+                "RUN x ended with exit code 2",
+                "",
+            ),
+            (
+                "",
+                "failed to solve: dockerfile parse error on line 7: unknown instruction: X",
+                "line 7 of the Dockerfile: unknown",
+                "",
+            ),
+            ("", "Dockerfile parse error line 3: FROM requires", "line 3 of the Dockerfile: FROM requires", ""),
+            ("COPY a b", "write /x: no space left on device", "the disk of the engine is full: write /x", "prune"),
+            (
+                "[2/2] COPY --from=base /x /y",
+                "lstat /var/lib/docker/overlay2/ab/merged/x: no such file or directory",
+                "COPY --from=base does not find /x there",
+                "stage",
+            ),
+            (
+                "[2/2] COPY [\"a b\", \"/y\"]",
+                "failed to compute cache key: failed to walk /tmp/m/a: no such file or directory",
+                "COPY does not find a",
+                "",
+            ),
+            (
+                "[internal] load metadata for docker.io/library/none:1",
+                "failed to do request: Head \"https://r.invalid/v2\": dial tcp: lookup r.invalid: no such host",
+                "the image none:1 is not on this engine, and no registry can be reached",
+                "docker load",
+            ),
+            (
+                "FROM private",
+                "pull access denied for private, repository does not exist",
+                "the image private is not",
+                "login",
+            ),
+            (
+                "ADD https://a.invalid/x /x",
+                "ADD failed: Get \"https://a.invalid/x\": dial tcp: no such host",
+                "ADD cannot fetch https://a.invalid/x",
+                "way out",
+            ),
+            (
+                "RUN --mount=type=secret x",
+                "no active sessions",
+                "RUN --mount=type=secret x asks for a secret",
+                "--secret",
+            ),
+            (
+                "resolve image config for docker.io/docker/dockerfile:1",
+                "failed to solve with frontend gateway.v0: failed to do request: x",
+                "the # syntax= line wants the image docker/dockerfile:1",
+                "without that line",
+            ),
+            (
+                "RUN x",
+                "executor failed running [/bin/sh -c x]: unable to find user u: y",
+                "RUN x: unable to find user u",
+                "USER",
+            ),
+            ("", "failed to solve: something new", "something new", ""),
+        ] {
+            let failure = of(step, said);
+            assert!(failure.message.starts_with(message), "{said}: {failure:?}");
+            assert!(failure.hint.contains(hint), "{said}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_a_terminal_obeys_comes_through() {
+        let failure = of("[1/2] RUN \u{1b}[2J", "x\u{1b}]0;t\u{7}: exit code: 1\nmore");
+        assert!(!failure.to_string().contains(crate::text::is_unsafe), "{failure:?}");
+    }
 }

@@ -17,7 +17,9 @@ mod layers;
 mod output;
 mod pack;
 mod place;
+pub mod run;
 mod send;
+mod site;
 mod steps;
 mod trace;
 
@@ -28,4 +30,5 @@ pub use layers::{Built, Difference, LayerOf, compare};
 pub use output::{Output, OutputLine};
 pub use place::StepPlace;
 pub use send::{Ended, build};
+pub use site::Site;
 pub use steps::{Build, BuildEvent, BuildState, Step, StepSeen, StepState};

@@ -79,7 +79,7 @@ pub(super) fn tar(
             futures::stream::poll_fn(move |cx| receiver.poll_recv(cx)).boxed()
         }
         Source::Container { engine, container, dir } => {
-            let (engine, container, dir) = (engine.clone(), container.clone(), dir.clone());
+            let (engine, container, dir) = (Engine::clone(engine), container.clone(), dir.clone());
             futures::stream::once(async move { packed_there(&engine, &container, &dir, &entries).await })
                 .try_flatten()
                 .boxed()
@@ -218,16 +218,16 @@ pub(super) fn pack(dir: &Path, entries: &[Entry], out: &mut impl Write) -> Resul
             }
             Kind::Socket | Kind::Device => Ok(()),
         };
-        written.map_err(|e| gone_or(&shown, e))?;
+        written.map_err(|e| gone_or(&shown, &e))?;
     }
-    tar.into_inner().and_then(Write::flush).map_err(|e| gone_or("the archive", e))
+    tar.into_inner().and_then(Write::flush).map_err(|e| gone_or("the archive", &e))
 }
 
 /// Nobody reads any more, or a file could not be read.
-fn gone_or(path: &str, error: io::Error) -> EngineError {
+fn gone_or(path: &str, error: &io::Error) -> EngineError {
     match error.kind() {
         io::ErrorKind::BrokenPipe => EngineError::new(ErrorKind::Unreachable, "the build took no more of its context"),
-        _ => unreadable(path, &error),
+        _ => unreadable(path, error),
     }
 }
 
@@ -358,4 +358,92 @@ fn there(what: &str, complaint: &[u8]) -> EngineError {
     let text = String::from_utf8_lossy(complaint);
     let why = text.lines().find(|l| !l.trim().is_empty()).unwrap_or("no reason was given");
     EngineError::new(ErrorKind::Other, format!("{what}: {why}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::dockerfile::ignore::Ignore;
+
+    fn packed(dir: &Path, ignore: &str) -> BTreeMap<Vec<u8>, (::tar::EntryType, Vec<u8>)> {
+        let mut sieve = Sieve::new(Ignore::parse(ignore));
+        walk(dir, b"", &mut sieve).unwrap();
+        let mut out = Vec::new();
+        pack(dir, sieve.entries(), &mut out).unwrap();
+        let mut read = BTreeMap::new();
+        for entry in ::tar::Archive::new(&out[..]).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            let link = entry.link_name_bytes().map(|l| l.to_vec());
+            read.insert(entry.path_bytes().to_vec(), (entry.header().entry_type(), link.unwrap_or(content)));
+        }
+        read
+    }
+
+    #[test]
+    fn links_modes_and_odd_names_are_kept_and_a_lost_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &[u8]| dir.path().join(os(path));
+        let odd = b"not \xff utf-8\n\t";
+        fs::write(at(odd), "x").unwrap();
+        fs::hard_link(at(odd), at(b"z")).unwrap();
+        fs::create_dir(at(b"empty")).unwrap();
+        std::os::unix::fs::symlink("/far/away".repeat(30), at(b"link")).unwrap();
+        let read = packed(dir.path(), "");
+        assert_eq!(read[&odd.to_vec()], (::tar::EntryType::Regular, b"x".to_vec()));
+        assert_eq!(read[&b"z".to_vec()], (::tar::EntryType::Link, odd.to_vec()));
+        assert_eq!(read[&b"link".to_vec()].1.len(), 270);
+        assert!(read.keys().any(|k| k.starts_with(b"empty")));
+        let gone = Entry { path: b"gone".to_vec(), kind: Kind::File, size: 1 };
+        let error = pack(dir.path(), &[gone], &mut Vec::new()).unwrap_err();
+        assert_eq!(error.message, "gone cannot be read: it is not there");
+    }
+
+    #[test]
+    fn what_find_prints_is_read() {
+        let entry = found(b"f 12 a b/c d").unwrap();
+        assert_eq!((entry.path.as_slice(), entry.kind, entry.size), (&b"a b/c d"[..], Kind::File, 12));
+        assert_eq!(found(b"d 4096 x").map(|e| (e.kind, e.size)), Some((Kind::Folder, 0)));
+        assert_eq!([&b""[..], b"f", b"f 1 ", b"f x y"].map(found), [None, None, None, None]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+        #[test]
+        fn what_is_not_ignored_arrives_whole(
+            files in prop::collection::btree_map(
+                prop::collection::vec("[a-c*!#é \\[\\\\.-]{1,12}|[x]{90,200}", 1..4), prop::collection::vec(any::<u8>(), 0..2000), 1..12),
+            ignore in prop::collection::vec("!?[a-c*/?é]{1,6}", 0..5),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let mut planted = BTreeMap::new();
+            for (parts, content) in files {
+                if parts.iter().any(|p| matches!(p.as_str(), "." | "..")) {
+                    continue;
+                }
+                let path = parts.join("/");
+                let full = dir.path().join(&path);
+                // A name may be a file already where a folder is wanted, and the other way round.
+                if fs::create_dir_all(full.parent().unwrap()).is_ok() && !full.is_dir() {
+                    fs::write(&full, &content).unwrap();
+                    planted.insert(path, content);
+                }
+            }
+            let text = ignore.join("\n");
+            let rules = Ignore::parse(&text);
+            let read = packed(dir.path(), &text);
+            for (path, content) in &planted {
+                let found = read.get(path.as_bytes()).map(|(_, content)| content);
+                prop_assert_eq!(found, rules.reaches(path).then_some(content), "{} {:?}", path, text);
+            }
+            let folders = read.values().filter(|(kind, _)| kind.is_dir()).count();
+            prop_assert_eq!(read.len() - folders, planted.keys().filter(|p| rules.reaches(p)).count());
+        }
+    }
 }

@@ -202,10 +202,16 @@ impl Run<'_> {
             match said? {
                 BuildSaid::Trace(message) => {
                     let events = trace::events(&message).map_err(|why| EngineError::new(ErrorKind::Other, why))?;
-                    events.into_iter().for_each(|event| self.tell(event));
+                    for event in events {
+                        self.tell(event);
+                    }
                 }
                 BuildSaid::Image(id) => image = Some(id),
-                BuildSaid::Text(piece) => reader.take(&piece, now).into_iter().for_each(|event| self.tell(event)),
+                BuildSaid::Text(piece) => {
+                    for event in reader.take(&piece, now) {
+                        self.tell(event);
+                    }
+                }
                 BuildSaid::Fetch { id, status, current, total } => {
                     if let Some(event) = reader.fetched(&id, &status, current, total) {
                         self.tell(event);

@@ -83,8 +83,8 @@ pub(super) fn events(message: &[u8]) -> Result<Vec<BuildEvent>, String> {
             place: None,
             inputs: v.inputs.iter().map(|i| text(i)).collect(),
             cached: v.cached,
-            started: v.started.and_then(time),
-            ended: v.completed.and_then(time),
+            started: v.started.as_ref().and_then(time),
+            ended: v.completed.as_ref().and_then(time),
             error: text(&v.error),
         })
     });
@@ -107,6 +107,60 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn time(moment: Moment) -> Option<Timestamp> {
+fn time(moment: &Moment) -> Option<Timestamp> {
     Timestamp::new(moment.seconds, moment.nanos).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::steps::{Build, StepState};
+    use super::*;
+
+    #[test]
+    fn a_message_becomes_events() {
+        let vertex = |cached, completed: bool, error: &str| Vertex {
+            digest: b"d".to_vec(),
+            inputs: vec![b"i".to_vec()],
+            name: b"[base 2/3] RUN \xff\x1b[2J".to_vec(),
+            cached,
+            started: Some(Moment { seconds: 1, nanos: 5 }),
+            completed: completed.then_some(Moment { seconds: 3, nanos: 0 }),
+            error: error.into(),
+        };
+        let message = |vertex| {
+            let log = VertexLog { vertex: b"d".to_vec(), stream: 2, message: b"hi\n".to_vec() };
+            let status = VertexStatus { id: b"x".to_vec(), vertex: b"d".to_vec(), current: 3, total: 9 };
+            let warning = VertexWarning { short: b"careful".to_vec() };
+            Status { vertexes: vec![vertex], statuses: vec![status], logs: vec![log], warnings: vec![warning] }
+                .encode_to_vec()
+        };
+        for (vertex, state) in [
+            (vertex(false, false, ""), StepState::Running),
+            (vertex(true, true, ""), StepState::Cached),
+            (vertex(false, true, ""), StepState::Done),
+            (vertex(false, true, "bad"), StepState::Failed),
+            (vertex(false, true, "context canceled"), StepState::Cancelled),
+        ] {
+            let mut build = Build::new(Timestamp::UNIX_EPOCH);
+            for event in events(&message(vertex)).unwrap() {
+                build.take(event, Timestamp::UNIX_EPOCH);
+            }
+            let step = &build.steps[0];
+            assert_eq!((step.state, step.progress, step.name.as_str()), (state, Some((3, 9)), "RUN \u{fffd}·[2J"));
+            assert!(step.output.lines().eq([super::super::output::OutputLine { text: "hi".into(), stderr: true }]));
+            assert_eq!(build.notes, ["careful"]);
+        }
+        assert!(events(b"\xff\xff\xff").is_err() && events(b"").unwrap().is_empty());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_it(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let mut build = Build::new(Timestamp::UNIX_EPOCH);
+            for event in events(&bytes).unwrap_or_default() {
+                build.take(event, Timestamp::UNIX_EPOCH);
+            }
+        }
+    }
 }

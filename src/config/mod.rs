@@ -6,6 +6,7 @@
 mod chord;
 mod command;
 mod depth;
+mod editor;
 mod explain;
 mod file;
 mod keymap;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 
 pub use chord::{Chord, NotAChord};
 pub use command::{CustomCommand, Fields, On};
+pub use editor::{Editor, EditorKeys, Lint};
 pub use keymap::{Binding, Preset};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
@@ -57,6 +59,10 @@ pub struct Config {
     pub terminal: Terminal,
     /// Sessions.
     pub sessions: Sessions,
+    /// The editor of workspaces.
+    pub editor: Editor,
+    /// Which rules Dockerfiles are judged by.
+    pub lint: Lint,
     /// Which environment variables are masked.
     pub secrets: Secrets,
     /// Which actions ask first.
@@ -167,6 +173,8 @@ impl Default for Config {
             logs: Logs::default(),
             terminal: Terminal::default(),
             sessions: Sessions::default(),
+            editor: Editor::default(),
+            lint: Lint::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),
             host: None,

@@ -232,6 +232,13 @@ impl Source {
         serde_yaml::from_str_with_options(&self.text, options).map_err(|error| super::explain::explain(self, &error))
     }
 
+    /// What is wrong with any YAML, whatever it is for.
+    pub fn yaml(&self) -> Option<ConfigError> {
+        let options = serde_yaml::options! { with_snippet: false };
+        let read = serde_yaml::from_multiple_with_options::<serde::de::IgnoredAny>(&self.text, options);
+        read.err().map(|error| super::explain::explain(self, &error))
+    }
+
     /// What stands at a place, as a message says it.
     pub(super) fn found(&self, place: Place) -> String {
         let line = self.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();

@@ -135,8 +135,10 @@ roles! {
     disk_read <- rx;
     /// Bytes written to disk in charts.
     disk_write <- tx;
-    /// A key in YAML or JSON.
+    /// A key in YAML or JSON, the name of what is defined or called.
     syntax_key <- accent;
+    /// A word of the language itself: `FROM`, `if`, `def`.
+    syntax_keyword <- accent;
     /// A string in YAML or JSON.
     syntax_string <- success;
     /// A number in YAML or JSON.
@@ -145,6 +147,8 @@ roles! {
     syntax_bool <- syntax_number;
     /// `null`, and empty values.
     syntax_null <- muted;
+    /// A variable, and what is passed by name.
+    syntax_variable <- syntax_number;
     /// A comment.
     syntax_comment <- muted;
     /// The time before a log line.
@@ -177,7 +181,7 @@ impl Theme {
                 "search_current" => Modifier::REVERSED | Modifier::BOLD,
                 "tab_active" => Modifier::BOLD | Modifier::UNDERLINED,
                 "border_focused" | "title" | "mark" | "accent" | "key" | "warning" | "error" | "unhealthy"
-                | "failed" | "starting" | "syntax_key" | "log_stderr" => Modifier::BOLD,
+                | "failed" | "starting" | "syntax_key" | "syntax_keyword" | "log_stderr" => Modifier::BOLD,
                 "muted" | "faint" | "border" | "stopped" | "hint" | "tab_inactive" | "log_time" | "syntax_null"
                 | "syntax_comment" => Modifier::DIM,
                 _ => Modifier::empty(),

@@ -1,9 +1,12 @@
 //! Which files a `.dockerignore` keeps out of a build, by the rules of Docker's own matcher.
 //!
-//! Docker has two ways of asking that matcher, and they differ in rare cases: the classic builder's client looks
-//! at every parent of a path, and enters an ignored folder only where a `!` line begins with that folder's name;
-//! BuildKit's client carries what held for the parent down to the child, and enters ignored folders for any `!` line
-//! that has wildcards. [`Rules`] says which of them is followed.
+//! What held for a folder is carried down to what is in it: a line that matched the folder matches all of that, and a
+//! line that was not asked about the folder, because nothing had to be decided, is asked only about the path itself.
+//! Docker's two clients differ in one thing, which folders that are left out they enter: the classic builder's only
+//! those with whose name a `!` line begins, BuildKit's every one as soon as any `!` line has wildcards. [`Rules`] says
+//! which of them is followed.
+
+use std::fmt::Write;
 
 use regex::Regex;
 
@@ -148,29 +151,9 @@ impl Ignore {
             return (false, None);
         }
         let parents: Vec<&str> = path.match_indices('/').map(|(at, _)| &path[..at]).filter(|p| !p.is_empty()).collect();
-        match self.rules {
-            Rules::Classic => self.judge_with_parents(&path, &parents),
-            Rules::BuildKit => self.judge_down(&path, &parents),
-        }
-    }
-
-    fn judge_with_parents(&self, path: &str, parents: &[&str]) -> (bool, Option<usize>) {
-        let mut decided = (false, None);
-        for pattern in &self.patterns {
-            if pattern.exception == decided.0
-                && (pattern.is_about(path) || parents.iter().any(|parent| pattern.is_about(parent)))
-            {
-                decided = (!pattern.exception, Some(pattern.line));
-            }
-        }
-        decided
-    }
-
-    /// As the walk does it: what matched a folder matches all in it, what was not asked there is asked below.
-    fn judge_down(&self, path: &str, parents: &[&str]) -> (bool, Option<usize>) {
         let mut matched = vec![false; self.patterns.len()];
         let mut decided = (false, None);
-        for path in parents.iter().copied().chain([path]) {
+        for path in parents.iter().copied().chain([path.as_str()]) {
             decided = (false, None);
             for (pattern, matched) in self.patterns.iter().zip(&mut matched) {
                 if !*matched {
@@ -458,7 +441,7 @@ fn class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) 
         if high < low {
             return Err(format!("{low}-{high} is no range: it ends before it begins"));
         }
-        out.push_str(&format!("\\x{{{:x}}}-\\x{{{:x}}}", low as u32, high as u32));
+        let _ = write!(out, "\\x{{{:x}}}-\\x{{{:x}}}", low as u32, high as u32);
     }
 }
 

@@ -78,6 +78,11 @@ impl Dialer {
         Ok(Self { address: Arc::new(endpoint.address.clone()), tls, outer })
     }
 
+    /// The engine around it, for one within a container.
+    pub(super) fn outer(&self) -> Option<&Http> {
+        self.outer.as_deref()
+    }
+
     pub(super) async fn dial(self) -> io::Result<Wire> {
         match &*self.address {
             Address::Unix(path) => Ok(Wire(Box::new(UnixStream::connect(path).await?))),

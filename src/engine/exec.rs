@@ -136,6 +136,11 @@ impl Engine {
 
     /// Runs a command to its end with `input` as its standard input.
     pub async fn exec_fed(&self, container: &str, ask: &ExecAsk, input: &[u8]) -> Result<Ran> {
+        self.exec_kept(container, ask, input, KEPT).await
+    }
+
+    /// The same, of which at most `most` bytes of each channel are kept.
+    pub async fn exec_kept(&self, container: &str, ask: &ExecAsk, input: &[u8], most: usize) -> Result<Ran> {
         use futures::TryStreamExt;
         let ask = ExecAsk { stdin: !input.is_empty(), ..ask.clone() };
         let PipedExec { id, input: mut pipe, mut output } = self.exec_piped(container, &ask).await?;
@@ -156,7 +161,7 @@ impl Engine {
                     Channel::Out => &mut ran.out,
                     Channel::Err => &mut ran.err,
                 };
-                let room = KEPT.saturating_sub(kept.len()).min(piece.len());
+                let room = most.saturating_sub(kept.len()).min(piece.len());
                 kept.extend_from_slice(&piece[..room]);
             }
             Ok::<_, EngineError>(ran)

@@ -102,6 +102,13 @@ impl Http {
         .map_err(|e| EngineError::new(ErrorKind::Config, e.to_string()))
     }
 
+    /// The engine around this one, for one within a container.
+    pub(super) fn around(&self) -> Result<&Self> {
+        self.dialer
+            .outer()
+            .ok_or_else(|| EngineError::new(ErrorKind::Config, format!("{} is in no container", self.endpoint.address)))
+    }
+
     /// Sends a request without a body; answers once the headers are there and good.
     pub(super) async fn send(&self, method: Method, path: &str, patience: Duration) -> Result<Response<Incoming>> {
         self.deliver(method, path, Payload::Nothing, patience).await

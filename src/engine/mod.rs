@@ -24,8 +24,10 @@ mod http;
 mod images;
 mod listing;
 pub mod model;
+mod peek;
 mod raw;
 mod relay;
+pub mod request;
 mod ssh;
 mod streams;
 

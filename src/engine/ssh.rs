@@ -1,5 +1,5 @@
-//! A connection through `ssh HOST docker system dial-stdio`, as the docker CLI makes them: one child a
-//! connection, which ends with it.
+//! A connection through `ssh HOST docker system dial-stdio`, as the docker CLI makes them, or with a port that
+//! only that host reaches: one child a connection, which ends with it.
 
 use std::future::Future;
 use std::io;
@@ -19,8 +19,27 @@ const MOST: usize = 8192;
 /// How long a child may take to end, and its last words to come, once its output has ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Starts ssh. It may never ask anything: the terminal belongs to the panel.
+/// Connects with an engine by ssh.
 pub(super) fn ssh(user: Option<&str>, host: &str, port: Option<u16>, socket: Option<&str>) -> io::Result<Tunnel> {
+    let mut command = login(user, port);
+    command.args(["--", host, "docker"]);
+    if let Some(socket) = socket {
+        // A shell on the other side reads this.
+        command.args(["--host", &quoted(&format!("unix://{socket}"))]);
+    }
+    command.args(["system", "dial-stdio"]);
+    begin(command)
+}
+
+/// Connects by ssh with an address and port as that host sees them.
+pub(super) fn ssh_port(user: Option<&str>, host: &str, port: Option<u16>, to: &str) -> io::Result<Tunnel> {
+    let mut command = login(user, port);
+    command.args(["-W", to, "--", host]);
+    begin(command)
+}
+
+/// How one logs in. ssh may never ask anything: the terminal belongs to the panel.
+fn login(user: Option<&str>, port: Option<u16>) -> Command {
     let mut command = Command::new("ssh");
     command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15", "-T"]);
     if let Some(user) = user {
@@ -29,12 +48,10 @@ pub(super) fn ssh(user: Option<&str>, host: &str, port: Option<u16>, socket: Opt
     if let Some(port) = port {
         command.args(["-p", &port.to_string()]);
     }
-    command.args(["--", host, "docker"]);
-    if let Some(socket) = socket {
-        // A shell on the other side reads this.
-        command.args(["--host", &quoted(&format!("unix://{socket}"))]);
-    }
-    command.args(["system", "dial-stdio"]);
+    command
+}
+
+fn begin(mut command: Command) -> io::Result<Tunnel> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     // Not in the panel's process group: a Ctrl-C or a hang-up there is not ssh's.
     command.process_group(0);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::engine::EngineError;
 use crate::engine::model::{Container, DiskUse, EngineInfo, Event, Health, Id, Image, Network, Sample, State, Volume};
+use crate::engine::{Endpoint, EngineError};
 
 /// How many engine events are kept; the oldest go first.
 pub const EVENTS_KEPT: usize = 500;
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub host: String,
     /// The address that is connected to, such as `unix:///var/run/docker.sock`.
     pub address: String,
+    /// How to reach it again; `None` before anything is known.
+    pub endpoint: Option<Arc<Endpoint>>,
     /// What the engine says of itself; `None` until it did.
     pub engine: Option<Arc<EngineInfo>>,
     /// Whether the engine can be reached.

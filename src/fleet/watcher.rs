@@ -73,8 +73,12 @@ impl Host {
     /// unreadable certificates; an engine that cannot be reached shows in the snapshot.
     pub fn open(endpoint: &Endpoint, options: Options) -> Result<Self> {
         let engine = Engine::connect(endpoint)?;
-        let mut snap =
-            Snapshot { host: endpoint.name.clone(), address: endpoint.address.to_string(), ..Snapshot::default() };
+        let mut snap = Snapshot {
+            host: endpoint.name.clone(),
+            address: endpoint.address.to_string(),
+            endpoint: Some(Arc::new(endpoint.clone())),
+            ..Snapshot::default()
+        };
         if options.read_only {
             snap.access.read_only = Some("the panel was started with --read-only".to_owned());
         }

@@ -52,10 +52,11 @@ use crate::config::Sessions;
 use crate::engine::model::{Container, Id, State};
 use crate::engine::{Address, Endpoint};
 
+pub use crate::engine::request::{Answer, Ask};
 pub use image::tag as image_name;
 pub use life::{Left, Swept, end, extend, forget, left, list, sweep};
 pub use seed::seeded;
-pub use service::{Answer, Ask, look};
+pub use service::look;
 pub use start::{Progress, Tell, start};
 
 /// The label that says that a container or network is a session's, and which.

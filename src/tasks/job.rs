@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::builds::run::{Options, docker_command};
+use crate::builds::{BuildAsk, Site};
 use crate::config::{Period, Sessions, Size};
 use crate::engine::model::Id;
 use crate::engine::{Address, DEFAULT_SOCKET, Endpoint, Prune};
@@ -11,6 +13,9 @@ use crate::fleet::Stack;
 use crate::logs::Source;
 use crate::sessions::{Session, Spec};
 use crate::stacks;
+
+use super::workspace::{BuildWatch, StartWatch};
+pub use crate::text::shell::quote as shell_quote;
 
 /// Something with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +155,38 @@ pub enum Job {
         port: u16,
         local: u16,
     },
+    /// Builds an image of a workspace.
+    Build {
+        site: Site,
+        ask: BuildAsk,
+        watch: BuildWatch,
+    },
+    /// Runs an image as the one container of a workspace; as the image asks for without options.
+    RunImage {
+        site: Site,
+        image: String,
+        name: String,
+        options: Option<Options>,
+        watch: StartWatch,
+    },
+    /// Stops what a workspace runs.
+    StopRun {
+        site: Site,
+        container: Id,
+        name: String,
+    },
+    /// Brings a file or folder of this machine into a workspace.
+    Upload {
+        site: Site,
+        from: PathBuf,
+        to: String,
+    },
+    /// Puts a file or folder of a workspace on this machine.
+    Download {
+        site: Site,
+        path: String,
+        to: PathBuf,
+    },
     /// A command of the user's own, for the shell.
     Custom {
         name: String,
@@ -190,6 +227,11 @@ impl Job {
             Self::Forward { session, port, local } => {
                 format!("forward 127.0.0.1:{local} to port {port} of session {}", session.id)
             }
+            Self::Build { ask, .. } => format!("build {}", ask.tag),
+            Self::RunImage { image, .. } => format!("run {image}"),
+            Self::StopRun { name, .. } => format!("stop {name}"),
+            Self::Upload { from, .. } => format!("bring {}", from.display()),
+            Self::Download { path, .. } => format!("take {path}"),
             Self::Custom { name, .. } => name.clone(),
         }
     }
@@ -278,6 +320,44 @@ impl Job {
             Self::Forward { session, port, local } => {
                 format!("ondeck session forward {} {local}:{port}", session.id)
             }
+            Self::Build { site, ask, .. } => {
+                let mut words = format!("build --tag {}", shell_quote(&ask.tag));
+                if ask.no_cache {
+                    words += " --no-cache";
+                }
+                let (folder, file) = ask.dockerfile().rsplit_once('/').unwrap_or((".", ask.dockerfile()));
+                if file != "Dockerfile" {
+                    let _ = write!(words, " --file {}", shell_quote(ask.dockerfile()));
+                }
+                at_site(site, &format!("{words} {}", shell_quote(folder)))
+            }
+            Self::RunImage { site, image, name, options, .. } => {
+                let words = docker_command(&options.clone().unwrap_or_default(), image, name);
+                at_site(site, words.strip_prefix("docker ").unwrap_or(&words))
+            }
+            Self::StopRun { site, name, .. } => at_site(site, &format!("stop {}", shell_quote(name))),
+            Self::Upload { site, from, to } => {
+                let from = shell_quote(&from.display().to_string());
+                match site {
+                    Site::Session { session, .. } => {
+                        format!("{docker} cp {from} {}", shell_quote(&format!("{}:/workspace/{to}", session.name)))
+                    }
+                    Site::Folder { dir, .. } => {
+                        format!("cp -r {from} {}", shell_quote(&dir.join(to).display().to_string()))
+                    }
+                }
+            }
+            Self::Download { site, path, to } => {
+                let to = shell_quote(&to.display().to_string());
+                match site {
+                    Site::Session { session, .. } => {
+                        format!("{docker} cp {} {to}", shell_quote(&format!("{}:/workspace/{path}", session.name)))
+                    }
+                    Site::Folder { dir, .. } => {
+                        format!("cp -r {} {to}", shell_quote(&dir.join(path).display().to_string()))
+                    }
+                }
+            }
             Self::Custom { command, .. } => command.clone(),
         }
     }
@@ -361,6 +441,24 @@ fn docker_for(endpoint: &Endpoint) -> String {
     if by_itself { "docker".to_owned() } else { format!("docker --host {}", shell_quote(&address)) }
 }
 
+/// A docker command where a workspace is.
+fn at_site(site: &Site, words: &str) -> String {
+    match site {
+        Site::Session { session, carrier } => {
+            let outer = docker_for(carrier);
+            format!("{outer} exec --workdir /workspace {} docker {words}", shell_quote(&session.name))
+        }
+        Site::Folder { dir, endpoint, .. } => {
+            let at = if words.starts_with("build ") {
+                format!("cd {} && ", shell_quote(&dir.display().to_string()))
+            } else {
+                String::new()
+            };
+            format!("{at}{} {words}", docker_for(endpoint))
+        }
+    }
+}
+
 fn prune_words(what: Prune) -> &'static str {
     match what {
         Prune::Containers => "stopped containers",
@@ -376,16 +474,6 @@ fn several(on: &[Named], what: &str) -> String {
     match on {
         [one] => one.name.clone(),
         _ => crate::text::count(on.len(), what),
-    }
-}
-
-/// `text` as one word for a shell.
-pub fn shell_quote(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

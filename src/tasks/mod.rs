@@ -9,7 +9,11 @@ mod record;
 mod run;
 mod session;
 mod stack;
+mod watch;
+mod workspace;
 
 pub use job::{Job, Named, StackVerb, Verb, shell_quote};
 pub use record::{Outcome, Progress, Task, TaskEvent, TaskId, Tasks, Words};
 pub use run::Runner;
+pub use watch::Watch;
+pub use workspace::{BuildSeen, BuildWatch, StartWatch};

@@ -100,6 +100,11 @@ pub(super) struct Teller {
 }
 
 impl Teller {
+    /// The task.
+    pub(super) const fn id(&self) -> TaskId {
+        self.id
+    }
+
     fn send(&self, event: TaskEvent) {
         // Nobody listens once the panel is gone; then there is nobody to tell.
         let _ = self.events.send(event);
@@ -147,6 +152,13 @@ async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
         Job::ExtendSession { session, seconds } => super::session::extend(engine, &session, seconds).await,
         Job::EndSessions { on } => super::session::end(engine, &on, teller).await,
         Job::Forward { session, port, local } => super::session::forward(engine, &session, port, local, teller).await,
+        Job::Build { site, ask, watch } => super::workspace::build(&site, &ask, &watch, teller).await,
+        Job::RunImage { site, image, name, options, watch } => {
+            super::workspace::start(&site, (&image, &name), options.as_ref(), &watch, teller).await
+        }
+        Job::StopRun { site, container, .. } => super::workspace::stop(&site, &container).await,
+        Job::Upload { site, from, to } => super::workspace::upload(&site, &from, &to, teller, began).await,
+        Job::Download { site, path, to } => super::workspace::download(&site, &path, &to, teller, began).await,
         Job::Containers { verb, on } => {
             let done = verb.words().1;
             let result = each(teller, &on, |one| {

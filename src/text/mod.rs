@@ -1,5 +1,7 @@
 //! Text for people: untrusted text made harmless, sizes and ages in human units, widths in cells.
 
+pub mod shell;
+
 use std::borrow::Cow;
 
 use jiff::Timestamp;

@@ -11,8 +11,9 @@ use crate::fleet::snapshot::Status;
 use crate::tasks::{Job, Named, StackVerb, Verb};
 
 use super::action::{ACTIONS, Action};
-use super::app::{App, Effect, Focus, Typing, refusal};
+use super::app::{App, Focus, Typing, refusal};
 use super::detail::Tab;
+use super::message::Effect;
 use super::overlay::{Ask, Confirm, Overlay, Prompt, Then};
 use super::view::{Target, Tone, View};
 
@@ -23,7 +24,7 @@ impl App {
         if let Some(reason) = scope.and_then(|s| refusal(self, action, s)) {
             return self.tell(Tone::Warn, format!("Not possible now: {reason}"));
         }
-        if self.in_terminal() && self.terminal_action(action) {
+        if self.in_terminal() && self.terminal_action(action) || self.desk_action(action) {
             return;
         }
         match action {
@@ -148,7 +149,34 @@ impl App {
             | Action::CloseTerminal
             | Action::DebugShell
             | Action::SelectCells
-            | Action::SelectLines => {}
+            | Action::SelectLines
+            | Action::Pane(_)
+            | Action::EnterText
+            | Action::LeaveText
+            | Action::SaveFile
+            | Action::CloseFile
+            | Action::EditOutside
+            | Action::Find
+            | Action::Replace
+            | Action::Line
+            | Action::NextProblem
+            | Action::PreviousProblem
+            | Action::QuickFix
+            | Action::Build
+            | Action::BuildClean
+            | Action::CancelBuild
+            | Action::Run
+            | Action::RunWith
+            | Action::StopRun
+            | Action::AskRun
+            | Action::NewFile
+            | Action::RenameFile
+            | Action::RemoveFile
+            | Action::Upload
+            | Action::Download
+            | Action::CloseDesk => {}
+            Action::Workspace => self.open_workspace(),
+            Action::Edit => self.edit_here(),
             Action::Theme => self.choose_theme(),
             Action::Host => self.choose_host(),
             Action::Reconnect => {
@@ -375,20 +403,26 @@ impl App {
     fn quit(&mut self) {
         let running: Vec<String> = self.tasks.iter().filter(|t| t.outcome.is_none()).map(|t| t.title.clone()).collect();
         let terminals = self.live_terminals();
-        if running.is_empty() && terminals.is_empty() {
-            return self.out.push(Effect::Quit);
+        let unsaved = self.unsaved_files();
+        if running.is_empty() && terminals.is_empty() && unsaved.is_empty() {
+            return self.leave();
         }
         let what = match (running.len(), terminals.len()) {
+            (0, 0) => "",
             (0, 1) => "a terminal is",
             (0, _) => "terminals are",
             (1, 0) => "a task is",
             (_, 0) => "tasks are",
             _ => "tasks and terminals are",
         };
+        let title = match what {
+            "" => "Leave without saving?".to_owned(),
+            what => format!("Leave while {what} running?"),
+        };
         let tasks = running.into_iter().map(|t| format!("{t} is cancelled; what it did so far stays"));
         self.overlay = Some(Overlay::Confirm(Confirm {
-            title: format!("Leave while {what} running?"),
-            lines: tasks.chain(terminals).collect(),
+            title,
+            lines: tasks.chain(terminals).chain(unsaved).collect(),
             then: Then::Quit,
             yes: false,
         }));
@@ -486,33 +520,6 @@ impl App {
             let what = if lines == 1 { text.clone() } else { crate::text::count(lines, "line") };
             self.out.push(Effect::Copy(text));
             self.tell(Tone::Good, format!("copied {what}"));
-        }
-    }
-
-    /// What a thing is called.
-    pub fn name_of(&self, target: &Target) -> String {
-        match target {
-            Target::Stack(name) | Target::Volume(name) => name.to_string(),
-            Target::Service(stack, service) => format!("{stack} › {service}"),
-            Target::Container(id) => {
-                self.snap.containers.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |c| c.name.clone())
-            }
-            Target::Session(id) => self
-                .container(target)
-                .and_then(|c| c.labels.get(crate::sessions::LABEL))
-                .map_or_else(|| crate::text::short_id(id).to_owned(), |s| format!("session {s}")),
-            Target::Image(id) => self
-                .snap
-                .images
-                .get(id)
-                .and_then(|i| i.tags.first().cloned())
-                .unwrap_or_else(|| crate::text::short_id(id).to_owned()),
-            Target::Network(id) => {
-                self.snap.networks.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |n| n.name.clone())
-            }
-            Target::Task(id) => self.tasks.get(*id).map_or_else(|| "task".to_owned(), |t| t.title.clone()),
-            Target::Event(..) => super::views::activity::event(&self.snap, target)
-                .map_or_else(|| "event".to_owned(), |e| format!("{} {}", e.kind, e.action)),
         }
     }
 

@@ -1,143 +1,35 @@
 //! What one person is looking at, and how messages change it.
 //!
-//! [`App::update`] takes a [`Msg`] and answers with [`Effect`]s. It never waits, never touches Docker,
+//! [`App::update`] takes a [`Msg`] and answers with [`Effect`]s (both in `ui::message`). It never waits, never touches Docker,
 //! the clock or the disk; `ui::run` does, and brings the answers back as messages.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use crossterm::event::{KeyEvent, KeyEventKind};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use nucleo_matcher::Matcher;
 use ratatui::layout::Size;
-use serde_json::Value;
 use tui_input::Input;
 
-use crate::config::{Chord, Config, CustomCommand, Depth, Fields, Symbols, Theme};
+use crate::config::{Chord, CustomCommand};
 use crate::engine::EngineError;
-use crate::engine::model::{Id, Inspection, Layer};
+use crate::engine::model::Id;
 use crate::fleet::{Link, Snapshot};
-use crate::sessions::{Answer, Ask, Left, Session};
-use crate::tasks::{Job, TaskEvent, TaskId, Tasks};
-use crate::terminal::Happened;
+use crate::tasks::{TaskEvent, Tasks};
 
 use super::action::{Action, Scope};
-use super::detail::{Detail, Loaded, Processes, Tab};
-use super::keymap::Keymap;
+use super::desk::{Desks, Remembered};
+use super::detail::{Detail, Loaded, Tab};
 use super::layout::{self, Areas};
 use super::list::ListState;
+use super::message::{Effect, Msg};
 use super::overlay::Overlay;
-use super::panes::logs::{LogAnswer, LogOrder};
-use super::panes::terminal::{TerminalId, TerminalOrder, TerminalPane};
+use super::panes::terminal::TerminalPane;
 use super::sessions::{Inside, Times};
+use super::settings::Settings;
+use super::targets::scope_of;
 use super::view::{Cx, Target, Tone, View};
-
-/// Something that happened.
-#[derive(Debug)]
-pub enum Msg {
-    /// A key was pressed.
-    Key(KeyEvent),
-    /// The mouse did something.
-    Mouse(MouseEvent),
-    /// Text was pasted.
-    Paste(String),
-    /// The terminal has another size.
-    Resize(Size),
-    /// Docker changed.
-    Snapshot(Arc<Snapshot>),
-    /// A task went on.
-    Task(TaskEvent),
-    /// Something happened to a terminal.
-    Terminal(TerminalId, Happened),
-    /// The panel's own terminal got the focus, or lost it.
-    Focus(bool),
-    /// The log pane's reader has something.
-    Logs(LogAnswer),
-    /// The cursor rests: now what it is on may be loaded. The figure is the turn it was set for.
-    Rest(u64),
-    /// A container's inspection, for the turn it was asked in.
-    Inspected(u64, Result<Arc<Inspection>, EngineError>),
-    /// The inspection of something else.
-    Raw(u64, Result<Arc<Value>, EngineError>),
-    /// An image's layers.
-    Layers(u64, Result<Arc<Vec<Layer>>, EngineError>),
-    /// A container's processes.
-    Processes(u64, Result<Arc<Processes>, EngineError>),
-    /// A session shall be asked how long it lives.
-    AskLeft(Id),
-    /// How long a session lives.
-    Left(Id, Result<Left, EngineError>),
-    /// A countdown says something else now.
-    Countdown,
-    /// What a session's service answered.
-    Served(u64, Result<Answer, EngineError>),
-    /// A notice has stood long enough.
-    NoticeOver(u64),
-    /// The processes shown are old.
-    ProcessesOld(u64),
-    /// Another host could not be switched to.
-    HostFailed(EngineError),
-    /// Something to tell in the last line.
-    Tell(Tone, String),
-    /// Someone outside wants the panel to end.
-    Terminate,
-    /// Time passed, so ages on screen may be wrong.
-    Tick,
-}
-
-/// Something to do outside.
-#[derive(Debug)]
-pub enum Effect {
-    /// Leave.
-    Quit,
-    /// Run a job as a task.
-    Run(Job),
-    /// Cancel a task.
-    Cancel(TaskId),
-    /// Bring a message back later.
-    After(Duration, Msg),
-    /// Do something for the log pane.
-    Logs(LogOrder),
-    /// Do something for the terminals.
-    Terminals(TerminalOrder),
-    /// Inspect a container; the figure comes back with the answer.
-    Inspect(u64, Id),
-    /// Inspect an image, network or volume.
-    InspectOther(u64, Target),
-    /// Read an image's layers.
-    Layers(u64, Id),
-    /// Read a container's processes.
-    Processes(u64, Id),
-    /// Put text on the clipboard of the person's own machine.
-    Copy(String),
-    /// These rows are on screen: read their statistics.
-    WantUsage(Vec<Id>),
-    /// Read statistics, or stop.
-    Stats(bool),
-    /// Measure disk use.
-    DiskUse,
-    /// Try to reach the engine now.
-    Reconnect,
-    /// Go to another host.
-    Host(String),
-    /// Ask a session's container how long it lives.
-    AskLeft(Id),
-    /// Remove what sessions left that are gone.
-    Sweep,
-    /// Go to the Docker within a session.
-    Inside(Box<Session>),
-    /// Back to the host that carries the session.
-    Outside,
-    /// Send a request to a session's service; the figure comes back with the answer.
-    Look(u64, Box<(Session, Ask)>),
-    /// Draw everything again.
-    Redraw,
-    /// Stop, until the shell brings us back.
-    Suspend,
-    /// Run a command of the user's in the terminal itself, and come back.
-    Terminal(String),
-}
 
 /// Which pane has the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -167,31 +59,6 @@ pub struct Notice {
     pub text: String,
     /// How it is meant.
     pub tone: Tone,
-}
-
-/// What a person brought along: config, keys, colours.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The config file.
-    pub config: Arc<Config>,
-    /// Keys.
-    pub keymap: Keymap,
-    /// Colours, fit for the terminal.
-    pub theme: Theme,
-    /// All themes there are, as fit for the terminal.
-    pub themes: Vec<Theme>,
-    /// Signs.
-    pub symbols: Symbols,
-    /// How many colours the terminal has.
-    pub depth: Depth,
-    /// Whether it says that it has all of them.
-    pub true_color: bool,
-    /// Where the person's clock stands.
-    pub zone: TimeZone,
-    /// Whose sessions are started here.
-    pub owner: String,
-    /// Contexts of the docker CLI: name and address.
-    pub hosts: Vec<(String, String)>,
 }
 
 /// The host's load as the header shows it: it moves when the load really did, so that a panel at rest
@@ -231,6 +98,10 @@ pub struct App {
     pub hide_stopped: bool,
     /// Whether statistics are read.
     pub stats: bool,
+    /// The workspaces on the screen.
+    pub desks: Desks,
+    /// What is remembered of them.
+    pub remembered: Remembered,
     /// The detail pane.
     pub detail: Detail,
     /// The terminals.
@@ -277,6 +148,8 @@ impl App {
             split: 44,
             hide_stopped: false,
             stats: config.stats,
+            desks: Desks::default(),
+            remembered: settings.remembered.clone(),
             detail: Detail::default(),
             terminals: TerminalPane::default(),
             overlay: None,
@@ -313,6 +186,7 @@ impl App {
             }
             Msg::Resize(size) => {
                 self.size = size;
+                self.fit_output();
                 self.settle();
             }
             Msg::Snapshot(snap) => self.snapshot(snap),
@@ -371,8 +245,9 @@ impl App {
                 self.inside = None;
                 self.tell(Tone::Bad, error.to_string());
             }
+            Msg::Desk(id, news) => self.desk_news(id, news),
             Msg::Tell(tone, text) => self.tell(tone, text),
-            Msg::Terminate => self.out.push(Effect::Quit),
+            Msg::Terminate => self.leave(),
             Msg::Tick => self.refresh(),
         }
         self.fit_terminal();
@@ -418,28 +293,6 @@ impl App {
         self.shows_pane() && self.terminals.shown().is_none()
     }
 
-    /// The container that a target stands for.
-    pub fn container(&self, target: &Target) -> Option<&Arc<crate::engine::model::Container>> {
-        match target {
-            Target::Container(id) | Target::Session(id) => self.snap.containers.get(id),
-            _ => None,
-        }
-    }
-
-    /// All containers that a target stands for.
-    pub fn containers_of(&self, target: &Target) -> Vec<Arc<crate::engine::model::Container>> {
-        match target {
-            Target::Container(id) | Target::Session(id) => self.snap.containers.get(id).cloned().into_iter().collect(),
-            Target::Stack(name) => self.snap.stack(name).map_or(Vec::new(), |s| s.containers().cloned().collect()),
-            Target::Service(stack, service) => {
-                let stack = self.snap.stack(stack);
-                let service = stack.and_then(|s| s.services.iter().find(|x| *x.name == **service));
-                service.map_or(Vec::new(), |s| s.containers.clone())
-            }
-            _ => Vec::new(),
-        }
-    }
-
     /// Says something in the last line for a while.
     pub fn tell(&mut self, tone: Tone, text: impl AsRef<str>) {
         self.notices += 1;
@@ -452,6 +305,9 @@ impl App {
     pub fn scopes(&self) -> Vec<Scope> {
         if self.in_terminal() {
             return self.terminal_scopes();
+        }
+        if let Some(scopes) = self.desk_scopes() {
+            return scopes;
         }
         let mut scopes = Vec::new();
         let target = if self.focus == Focus::Detail {
@@ -491,7 +347,7 @@ impl App {
         if self.typing.is_some() {
             return self.typing_key(key);
         }
-        if self.terminal_key(key) {
+        if self.terminal_key(key) || self.desk_key(key) {
             return;
         }
         let chord = Chord::of(key);
@@ -517,6 +373,7 @@ impl App {
             self.out.push(Effect::Sweep);
         }
         self.follow_sessions(&before);
+        self.follow_desks();
         if back {
             self.tell(Tone::Good, format!("{} is back", self.snap.host));
         }
@@ -622,7 +479,11 @@ impl App {
             TaskEvent::Ended { id, .. } => Some(*id),
             _ => None,
         };
+        let id = match &event {
+            TaskEvent::Started { id, .. } | TaskEvent::Said { id, .. } | TaskEvent::Ended { id, .. } => *id,
+        };
         self.tasks.apply(event);
+        self.desk_task(id, ended.is_some());
         // What the host tells of a session is not heard within it.
         if let Some(inside) = self.inside.as_ref().filter(|_| ended.is_some()) {
             self.ask_left(inside.session.container.clone());
@@ -651,55 +512,6 @@ impl App {
     pub fn is_secret(&self, name: &str) -> bool {
         !self.detail.reveal && self.settings.config.secrets.is_secret(name)
     }
-
-    /// Fields for the templates of the user's own commands.
-    pub fn fields(&self, target: &Target) -> Fields {
-        let fields = Fields::new().with("host", self.snap.host.clone());
-        match target {
-            Target::Container(id) | Target::Session(id) => match self.snap.containers.get(id) {
-                Some(c) => fields
-                    .with("id", c.id.to_string())
-                    .with("name", c.name.clone())
-                    .with("image", c.image.clone())
-                    .with("stack", c.stack().unwrap_or_default())
-                    .with("service", c.service().unwrap_or_default()),
-                None => fields.with("id", id.to_string()),
-            },
-            Target::Stack(name) => {
-                let dir = self.snap.stack(name).and_then(|s| s.working_dir.clone()).unwrap_or_default();
-                fields
-                    .with("name", name.to_string())
-                    .with("stack", name.to_string())
-                    .with("dir", dir.display().to_string())
-            }
-            Target::Service(stack, service) => fields
-                .with("name", service.to_string())
-                .with("stack", stack.to_string())
-                .with("service", service.to_string()),
-            Target::Image(_) | Target::Network(_) | Target::Volume(_) => {
-                let id = match target {
-                    Target::Image(id) | Target::Network(id) | Target::Volume(id) => id.to_string(),
-                    _ => String::new(),
-                };
-                fields.with("id", id).with("name", self.name_of(target))
-            }
-            Target::Task(_) | Target::Event(..) => fields,
-        }
-    }
-}
-
-/// The scope of the actions that a thing takes.
-pub fn scope_of(target: &Target) -> Option<Scope> {
-    Some(match target {
-        Target::Container(_) => Scope::Container,
-        Target::Stack(_) | Target::Service(..) => Scope::Stack,
-        Target::Session(_) => Scope::Session,
-        Target::Image(_) => Scope::Image,
-        Target::Network(_) => Scope::Network,
-        Target::Volume(_) => Scope::Volume,
-        Target::Task(_) => Scope::Task,
-        Target::Event(..) => return None,
-    })
 }
 
 fn loaded<T>(result: Result<T, EngineError>) -> Loaded<T> {

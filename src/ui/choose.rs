@@ -5,7 +5,8 @@ use crate::config::On;
 use crate::tasks::{Job, Verb};
 
 use super::action::{ACTIONS, Action};
-use super::app::{App, Effect, refusal};
+use super::app::{App, refusal};
+use super::message::Effect;
 use super::overlay::{Choice, Choose, Confirm, Overlay, Pick, Then};
 use super::view::{Target, Tone};
 

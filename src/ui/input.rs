@@ -8,10 +8,11 @@ use tui_input::{Input, InputRequest};
 use crate::tasks::{Job, Named};
 
 use super::action::Action;
-use super::app::{App, Effect, Focus, Msg, Typing};
+use super::app::{App, Focus, Typing};
 use super::detail::Tab;
 use super::layout::{self, Spot};
-use super::overlay::{Ask, Choose, Form, Overlay, Pick, Then};
+use super::message::{Effect, Msg};
+use super::overlay::{Ask, Choose, Conflict, Form, FormAsk, Overlay, Pick, Then};
 use super::view::{Target, Tone};
 
 /// The change a key makes to a typed line.
@@ -124,6 +125,7 @@ impl App {
             },
             Overlay::Choose(choose) => self.choose_key(choose, key),
             Overlay::Form(form) => self.form_key(form, key),
+            Overlay::Conflict(conflict) => self.conflict_key(conflict, key),
             Overlay::Prompt(mut prompt) => match key.code {
                 KeyCode::Esc => {}
                 _ if is_ctrl_c(key) => {}
@@ -148,17 +150,46 @@ impl App {
         match key.code {
             KeyCode::Esc => return,
             _ if is_ctrl_c(key) => return,
-            KeyCode::Enter => return self.terminal_asked(&form),
+            KeyCode::Enter => {
+                let taken = match form.ask.clone() {
+                    FormAsk::Terminal(container) => {
+                        self.terminal_asked(&container, &form);
+                        Ok(())
+                    }
+                    FormAsk::Run => self.run_asked(&form),
+                };
+                match taken {
+                    Ok(()) => return,
+                    Err((field, why)) => (form.at, form.error) = (field, Some(why)),
+                }
+            }
             KeyCode::Tab if key.modifiers.contains(KeyModifiers::SHIFT) => form.at = (form.at + n - 1) % n,
             KeyCode::Tab | KeyCode::Down => form.at = (form.at + 1) % n,
             KeyCode::BackTab | KeyCode::Up => form.at = (form.at + n - 1) % n,
             _ => {
+                form.error = None;
                 if let Some(field) = form.fields.get_mut(form.at) {
                     edit(&mut field.input, key);
                 }
             }
         }
         self.overlay = Some(Overlay::Form(form));
+    }
+
+    fn conflict_key(&mut self, mut conflict: Conflict, key: KeyEvent) {
+        let last = conflict.lines.len().saturating_sub(1);
+        match key.code {
+            KeyCode::Esc => return self.tell(Tone::Muted, "not saved; ctrl-s asks again"),
+            _ if is_ctrl_c(key) => return,
+            KeyCode::Char('m' | 'M') => return self.at_desk(|desk| desk.save(&conflict.path, true)),
+            KeyCode::Char('t' | 'T') => return self.at_desk(|desk| desk.take_theirs(&conflict.path)),
+            KeyCode::Down | KeyCode::Char('j') => conflict.top = (conflict.top + 1).min(last),
+            KeyCode::Up | KeyCode::Char('k') => conflict.top = conflict.top.saturating_sub(1),
+            KeyCode::PageDown | KeyCode::Char(' ') => conflict.top = (conflict.top + 10).min(last),
+            KeyCode::PageUp => conflict.top = conflict.top.saturating_sub(10),
+            _ => {}
+        }
+        self.overlay = Some(Overlay::Conflict(conflict));
     }
 
     fn choose_key(&mut self, mut choose: Choose, key: KeyEvent) {
@@ -236,9 +267,12 @@ impl App {
     fn confirmed(&mut self, then: Then) {
         match then {
             Then::Run(job) => self.out.push(Effect::Run((*job).clone())),
-            Then::Quit => self.out.push(Effect::Quit),
+            Then::Quit => self.leave(),
             Then::Custom(index) => self.run_custom(index),
             Then::CloseTerminal(id) => self.drop_terminal(id),
+            Then::RemoveFile(path) => self.at_desk(|desk| desk.remove_file(&path)),
+            Then::CloseFile(path) => self.at_desk(|desk| desk.close_file(&path)),
+            Then::CloseDesk => self.close_desk(),
         }
     }
 
@@ -267,12 +301,20 @@ impl App {
             Ask::Session => self.new_session(text),
             Ask::Request => self.request(text),
             Ask::Forward => self.forward(text),
+            Ask::NewFile
+            | Ask::RenameFile(_)
+            | Ask::Upload(_)
+            | Ask::Download(_)
+            | Ask::RunRequest
+            | Ask::Find
+            | Ask::Replace
+            | Ask::Line => self.desk_answered(ask, text),
         }
     }
 
     /// Pasted text goes where typed letters would.
     pub(super) fn paste(&mut self, text: &str) {
-        if self.typing.is_none() && self.terminal_paste(text) {
+        if self.typing.is_none() && (self.terminal_paste(text) || self.desk_paste(text)) {
             return;
         }
         let line: String =
@@ -299,7 +341,7 @@ impl App {
             }
             return;
         }
-        if !self.dragging && self.terminal_mouse(mouse) {
+        if !self.dragging && (self.terminal_mouse(mouse) || self.desk_mouse(mouse)) {
             return;
         }
         match mouse.kind {

@@ -3,6 +3,7 @@
 use ratatui::layout::{Position, Rect};
 
 use super::app::{App, Focus};
+use super::desk::Pane;
 use super::view::View;
 
 /// Below this the panel says that the terminal is too small.
@@ -48,6 +49,15 @@ pub fn areas(app: &App) -> Areas {
         ..Areas::default()
     };
     let terminal = app.terminals.shown().is_some();
+    if app.desk().is_some() {
+        // Its terminal stands where a detail pane would.
+        areas.detail = app.desk_areas().into_iter().find(|(pane, _)| *pane == Pane::Terminal).map(|(_, area)| area);
+        if let Some(pane) = areas.detail {
+            let (width, height) = (pane.width.saturating_sub(2), pane.height.saturating_sub(2));
+            areas.inside = Rect::new(pane.x + 1, pane.y + 1, width, height);
+        }
+        return areas;
+    }
     if app.zoomed && app.in_terminal() {
         let frame = 1.min(h);
         return Areas {

@@ -5,8 +5,9 @@ use crate::engine::model::Inspection;
 use crate::fleet::snapshot::Status;
 use crate::tasks::Job;
 
-use super::app::{App, Effect};
+use super::app::App;
 use super::detail::{Loaded, Tab};
+use super::message::Effect;
 use super::panes::text::{self, TextLine};
 use super::view::{Target, Tone, View, status_sign};
 use super::views::{self, activity};
@@ -66,7 +67,12 @@ impl App {
         };
         let lines = match tab {
             Tab::Logs | Tab::Stats => return,
-            Tab::Service => shown(&self.detail.served, |answer| self.service_lines(answer)),
+            Tab::Service => shown(&self.detail.served, |answer| {
+                super::sessions::answer_lines(
+                    if self.detail.request.is_empty() { "/" } else { &self.detail.request },
+                    answer,
+                )
+            }),
             Tab::Inspect => {
                 let raw = match &target {
                     Target::Container(_) | Target::Session(_) => shown(&self.detail.inspection, |i| self.tree(&i.raw)),

@@ -12,6 +12,7 @@ use crate::engine::model::Id;
 
 use super::action::Action;
 use super::panes::terminal::TerminalId;
+use super::panes::text::TextLine;
 
 /// Something that lies over the rest.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub enum Overlay {
     Prompt(Prompt),
     /// Several lines to type.
     Form(Form),
+    /// Two texts of one file, and the question which is to be.
+    Conflict(Conflict),
     /// The keys of where one is; the figure is the first row shown.
     Help(usize),
 }
@@ -134,6 +137,12 @@ pub enum Then {
     Custom(usize),
     /// Ends a terminal.
     CloseTerminal(TerminalId),
+    /// Removes a file or folder of the open workspace.
+    RemoveFile(String),
+    /// Closes a file of the open workspace, with what is not saved of it.
+    CloseFile(String),
+    /// Closes a workspace, with what is not saved in it.
+    CloseDesk,
 }
 
 /// A line to type.
@@ -151,7 +160,7 @@ pub struct Prompt {
     pub error: Option<String>,
 }
 
-/// Several lines to type: how a terminal is to be opened.
+/// Several lines to type.
 #[derive(Debug)]
 pub struct Form {
     /// What is asked.
@@ -160,8 +169,32 @@ pub struct Form {
     pub fields: Vec<Field>,
     /// The one that is being typed.
     pub at: usize,
-    /// The container it is about.
-    pub container: Id,
+    /// What enter does, in a word.
+    pub verb: &'static str,
+    /// What it is for.
+    pub ask: FormAsk,
+    /// Why it was not taken.
+    pub error: Option<String>,
+}
+
+/// What a form is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormAsk {
+    /// How a terminal is to be opened in a container.
+    Terminal(Id),
+    /// How what was built in the open workspace is run.
+    Run,
+}
+
+/// A file that someone else wrote while one was at it.
+#[derive(Debug)]
+pub struct Conflict {
+    /// The file.
+    pub path: String,
+    /// What differs.
+    pub lines: Vec<TextLine>,
+    /// The first line shown.
+    pub top: usize,
 }
 
 /// A line of a form.
@@ -190,4 +223,20 @@ pub enum Ask {
     Request,
     /// Which port leads to which of a session.
     Forward,
+    /// A new file of the open workspace; with a `/` at its end, a folder.
+    NewFile,
+    /// Another path for a file.
+    RenameFile(String),
+    /// What is brought from this machine into a folder.
+    Upload(String),
+    /// Where a file is put on this machine.
+    Download(String),
+    /// A request to what runs.
+    RunRequest,
+    /// What is searched for in the open file.
+    Find,
+    /// What is searched for, and what shall stand there: `find/replacement`.
+    Replace,
+    /// A line of the open file.
+    Line,
 }

@@ -20,11 +20,15 @@ use crate::sessions::{self, Swept};
 use crate::tasks::Runner;
 
 use super::action::{ACTIONS, Scope};
-use super::app::{App, Effect, Msg, Settings};
+use super::app::App;
+use super::desk::{DeskNews, DeskOrder, OutsideOrder, Remembered};
+use super::desk_task::DeskTasks;
 use super::draw;
 use super::input::message;
 use super::keymap::Keymap;
 use super::log_task::LogTask;
+use super::message::{Effect, Msg};
+use super::settings::Settings;
 use super::terminal::{Quiet, Terminal};
 use super::terminal_task::TerminalTasks;
 use super::view::{Target, Tone, View};
@@ -93,6 +97,7 @@ pub fn settings(config: Config, theme: Option<&str>) -> Result<Settings> {
         zone: TimeZone::system(),
         owner: crate::sessions::owner(),
         hosts: hosts.collect(),
+        remembered: Remembered::default(),
         config: Arc::new(config),
     })
 }
@@ -103,7 +108,11 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     // The engine is asked first, so that it answers while the rest is read.
     let watch = Options { read_only: options.read_only, stats: options.config.stats };
     let host = Host::open(&options.endpoint, watch).map_err(|e| eyre!("{e}"))?;
-    let settings = settings(options.config, options.theme.as_deref())?;
+    let mut settings = settings(options.config, options.theme.as_deref())?;
+    let mut trouble = None;
+    if let Some(file) = remembered_file() {
+        (settings.remembered, trouble) = Remembered::read(&file);
+    }
     let mut signals = Signals::listen()?;
     let mut resized = signal(SignalKind::window_change())?;
     let terminal = Terminal::take(settings.config.mouse).wrap_err("the terminal cannot be taken over")?;
@@ -111,6 +120,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let mut screen = ratatui::Terminal::new(backend).wrap_err("the terminal's size is not known")?;
     let size = screen.size()?;
     let (msgs, mut inbox) = mpsc::unbounded_channel();
+    let desks = DeskTasks::new(msgs.clone(), dirs().map(|d| d.data_dir().to_path_buf()));
     let (task_events, mut task_inbox) = mpsc::unbounded_channel();
     let runner = Runner::new(host.engine().clone(), task_events);
     let app = App::new(settings, size, Timestamp::now());
@@ -124,8 +134,12 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
         msgs,
         logs: LogTask::default(),
         terminals: TerminalTasks::default(),
+        desks,
         leave: false,
     };
+    if let Some(text) = trouble {
+        panel.ask(async move { Msg::Tell(Tone::Warn, text) });
+    }
     let mut events = EventStream::new();
     let (mut dirty, mut drawn) = (true, Instant::now().checked_sub(FRAME).unwrap_or_else(Instant::now));
     let mut eager = false;
@@ -203,8 +217,12 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
             }
         }
     }
+    for effect in panel.app.farewell() {
+        panel.carry_out(effect, &terminal, &mut screen)?;
+    }
     panel.runner.cancel_all();
     drop(terminal);
+    panel.desks.end().await;
     panel.terminals.end_all().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -256,6 +274,7 @@ struct Panel {
     msgs: mpsc::UnboundedSender<Msg>,
     logs: LogTask,
     terminals: TerminalTasks,
+    desks: DeskTasks,
     leave: bool,
 }
 
@@ -334,6 +353,20 @@ impl Panel {
                 msg
             }),
             Effect::Logs(order) => self.logs.order(order, &engine),
+            Effect::Desk(id, DeskOrder::Outside(order)) => {
+                let (path, result) = edit_outside(*order, terminal)?;
+                screen.clear()?;
+                self.ask(async move { Msg::Desk(id, DeskNews::Edited(path, result)) });
+            }
+            Effect::Desk(id, order) => self.desks.order(id, order),
+            Effect::Remember(what) => {
+                if let Some(file) = remembered_file()
+                    && let Err(e) = what.write(&file)
+                {
+                    let text = format!("what the screen looks like is not remembered: {}: {e}", file.display());
+                    self.ask(async move { Msg::Tell(Tone::Warn, text) });
+                }
+            }
             Effect::Terminals(order) => self.terminals.order(order, &engine, &self.msgs),
             Effect::Inspect(turn, id) => {
                 self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) });
@@ -419,6 +452,42 @@ impl Panel {
             Err(error) => self.ask(async move { Msg::HostFailed(error) }),
         }
     }
+}
+
+/// The person's own directories.
+fn dirs() -> Option<directories::ProjectDirs> {
+    directories::ProjectDirs::from("", "", "ondeck")
+}
+
+/// Where it is kept what is remembered of workspaces.
+fn remembered_file() -> Option<std::path::PathBuf> {
+    dirs().map(|d| d.state_dir().unwrap_or(d.data_dir()).join("workspaces.json"))
+}
+
+/// Gives the terminal to the person's own editor; answers with the file and its text when that is left.
+fn edit_outside(order: OutsideOrder, terminal: &Terminal) -> Result<(String, Result<String, String>)> {
+    let OutsideOrder { path, text, line } = order;
+    let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|v| std::env::var(v).ok().filter(|e| !e.trim().is_empty()));
+    let editor = editor.unwrap_or_else(|| "vi".to_owned());
+    let edited = || -> std::io::Result<Result<String, String>> {
+        // Under its own name, so that the editor knows what it is.
+        let dir = std::env::temp_dir().join(format!("ondeck-edit-{}", std::process::id()));
+        std::fs::create_dir_all(&dir)?;
+        let file = dir.join(path.rsplit('/').next().unwrap_or("file"));
+        std::fs::write(&file, &text)?;
+        let status = terminal.lend(|| {
+            std::process::Command::new("sh").arg("-c").arg(format!("{editor} +{line} \"$0\"")).arg(&file).status()
+        })?;
+        let after = std::fs::read_to_string(&file);
+        std::fs::remove_dir_all(&dir)?;
+        Ok(match status {
+            Ok(status) if status.success() => after.map_err(|e| format!("{editor}: {e}")),
+            Ok(status) => Err(format!("{editor}: {status}; the text is as it was")),
+            Err(e) => Err(format!("{editor}: {e}; $EDITOR names another")),
+        })
+    };
+    let result = edited().unwrap_or_else(|e| Err(format!("{editor}: {e}")));
+    Ok((path, result))
 }
 
 /// Puts text on the clipboard of the person's own machine, also over SSH (OSC 52).

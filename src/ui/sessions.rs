@@ -14,8 +14,9 @@ use crate::sessions::{self, Answer, Left, Session, Spec};
 use crate::tasks::Job;
 use crate::text::duration;
 
-use super::app::{App, Effect, Focus, Msg};
+use super::app::{App, Focus};
 use super::detail::{Loaded, Tab};
+use super::message::{Effect, Msg};
 use super::overlay::{Ask, Overlay, Prompt};
 use super::panes::text::TextLine;
 use super::view::{Target, Tone, View};
@@ -356,40 +357,6 @@ impl App {
         }
     }
 
-    pub(super) fn service_lines(&self, answer: &Answer) -> Vec<TextLine> {
-        let tone = match answer.code {
-            ..=399 => Tone::Good,
-            400..=499 => Tone::Warn,
-            _ => Tone::Bad,
-        };
-        let request = if self.detail.request.is_empty() { "/" } else { &self.detail.request };
-        let mut status = TextLine::new(Tone::Muted, format!("{request}  "));
-        status.push(tone, &answer.status);
-        status.push(Tone::Muted, format!("  {} ms", answer.took.as_millis()));
-        let mut lines = vec![status];
-        let wide = answer.headers.iter().map(|(n, _)| n.len()).max().unwrap_or(0).min(24);
-        for (name, value) in &answer.headers {
-            lines.push(TextLine::field(&crate::text::clean(name), wide, Tone::Plain, crate::text::clean(value)));
-        }
-        lines.push(TextLine::blank());
-        let json: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
-        let text = json.filter(|v| v.is_object() || v.is_array()).and_then(|v| serde_json::to_string_pretty(&v).ok());
-        match text.map_or_else(|| std::str::from_utf8(&answer.body).map(str::to_owned), Ok) {
-            Ok(text) if text.is_empty() => lines.push(TextLine::new(Tone::Muted, "No body.")),
-            Ok(text) => {
-                lines.extend(crate::logs::harmless(&text).lines().map(|l| TextLine::new(Tone::Plain, l)));
-            }
-            Err(_) => lines.push(TextLine::new(
-                Tone::Muted,
-                format!("{} that are no text.", crate::text::size(answer.body.len() as u64)),
-            )),
-        }
-        if answer.cut {
-            lines.push(TextLine::new(Tone::Warn, "The rest of the body was not read."));
-        }
-        lines
-    }
-
     pub(super) fn served(&mut self, answer: Result<Answer, EngineError>) {
         self.detail.served = match answer {
             Ok(answer) => Loaded::Here(Arc::new(answer)),
@@ -420,6 +387,40 @@ impl App {
     pub(super) fn on_sessions(&self) -> bool {
         self.view == View::Sessions && (self.focus == Focus::List || matches!(self.here(), Some(Target::Session(_))))
     }
+}
+
+/// What a service answered, as lines.
+pub(super) fn answer_lines(request: &str, answer: &Answer) -> Vec<TextLine> {
+    let tone = match answer.code {
+        ..=399 => Tone::Good,
+        400..=499 => Tone::Warn,
+        _ => Tone::Bad,
+    };
+    let mut status = TextLine::new(Tone::Muted, format!("{request}  "));
+    status.push(tone, &answer.status);
+    status.push(Tone::Muted, format!("  {} ms", answer.took.as_millis()));
+    let mut lines = vec![status];
+    let wide = answer.headers.iter().map(|(n, _)| n.len()).max().unwrap_or(0).min(24);
+    for (name, value) in &answer.headers {
+        lines.push(TextLine::field(&crate::text::clean(name), wide, Tone::Plain, crate::text::clean(value)));
+    }
+    lines.push(TextLine::blank());
+    let json: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+    let text = json.filter(|v| v.is_object() || v.is_array()).and_then(|v| serde_json::to_string_pretty(&v).ok());
+    match text.map_or_else(|| std::str::from_utf8(&answer.body).map(str::to_owned), Ok) {
+        Ok(text) if text.is_empty() => lines.push(TextLine::new(Tone::Muted, "No body.")),
+        Ok(text) => {
+            lines.extend(crate::logs::harmless(&text).lines().map(|l| TextLine::new(Tone::Plain, l)));
+        }
+        Err(_) => lines.push(TextLine::new(
+            Tone::Muted,
+            format!("{} that are no text.", crate::text::size(answer.body.len() as u64)),
+        )),
+    }
+    if answer.cut {
+        lines.push(TextLine::new(Tone::Warn, "The rest of the body was not read."));
+    }
+    lines
 }
 
 /// Reads what a new session shall be: a name, then in any order a time, a size, `egress`, images.

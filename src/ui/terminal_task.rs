@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::engine::Engine;
 use crate::terminal::Running;
 
-use super::app::Msg;
+use super::message::Msg;
 use super::panes::terminal::{TerminalId, TerminalOrder};
 
 /// How long leaving the panel waits for programs to end.

@@ -10,6 +10,7 @@ use ondeck::engine::model::{
     Attachment, Container, Detail, DiskUse, EngineInfo, Event, Health, Image, Mount, Network, Port, Sample, State,
     Volume,
 };
+use ondeck::engine::{Address, Endpoint};
 use ondeck::fleet::snapshot::{HostLoad, Listing, Listings, Usage};
 use ondeck::fleet::{Link, Snapshot, stacks_of};
 
@@ -188,6 +189,12 @@ pub fn snapshot() -> Snapshot {
     Snapshot {
         host: "web-01".into(),
         address: "ssh://ops@web-01".into(),
+        endpoint: Some(Arc::new(Endpoint {
+            name: "web-01".into(),
+            address: Address::parse("ssh://ops@web-01").unwrap(),
+            tls: None,
+            source: "context web-01".into(),
+        })),
         engine: Some(Arc::new(EngineInfo {
             version: "28.2.2".into(),
             api_version: "1.50".into(),

@@ -1,7 +1,10 @@
 //! What several test files share.
 
+pub mod bench;
+pub mod desk;
 pub mod docker;
 pub mod fixture;
+pub mod guest;
 pub mod live;
 pub mod pty;
 pub mod stage;

@@ -2,22 +2,27 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::tz::TimeZone;
 use ondeck::config::{Chord, Config, Depth, Symbols};
 use ondeck::engine::model::{Inspection, Layer, Probe};
+use ondeck::engine::{EngineError, ErrorKind};
 use ondeck::fleet::Snapshot;
 use ondeck::logs::{Builder, Flags, Line, LogEvent, Source};
 use ondeck::tasks::Job;
 use ondeck::terminal::{Happened, Screen};
-use ondeck::ui::app::{App, Effect, Msg, Settings};
+use ondeck::ui::app::App;
+use ondeck::ui::desk::{DeskNews, DeskOrder, judge};
 use ondeck::ui::draw;
+use ondeck::ui::message::{Effect, Msg};
 use ondeck::ui::panes::logs::{LogAnswer, LogOrder};
 use ondeck::ui::panes::terminal::{TerminalId, TerminalOrder};
+use ondeck::ui::settings::Settings;
 use ondeck::ui::view::Target;
+use ondeck::workspace::{Draft, Entry, Form, Inside, Kind, Listing, Opened, Saved, Stamp, TextFile};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -42,6 +47,14 @@ pub struct Stage {
     pub screens: Vec<(TerminalId, Screen)>,
     /// What the logs say: source, seconds ago, text.
     pub lines: Vec<(u16, i64, String)>,
+    /// The files of every workspace.
+    pub files: BTreeMap<String, String>,
+    /// Text kept aside that was never saved.
+    pub drafts: BTreeMap<String, Draft>,
+    /// What was done at workspaces, in words.
+    pub done: Vec<String>,
+    /// Why nothing can be saved, if so.
+    pub full: Option<EngineError>,
     screen: Terminal<TestBackend>,
 }
 
@@ -57,6 +70,12 @@ pub fn settings() -> Settings {
     settings.hosts =
         vec![("default".into(), "unix:///var/run/docker.sock".into()), ("web-01".into(), "ssh://ops@web-01".into())];
     settings
+}
+
+/// A file as it is read.
+fn file(text: &str) -> TextFile {
+    let stamp = Stamp { size: text.len() as u64, modified: fixture::now(), inode: 1, hash: text.to_owned() };
+    TextFile { text: text.to_owned(), form: Form::default(), stamp, writable: true }
 }
 
 impl Stage {
@@ -88,6 +107,10 @@ impl Stage {
             typed: vec![],
             screens: vec![],
             lines,
+            files: BTreeMap::new(),
+            drafts: BTreeMap::new(),
+            done: vec![],
+            full: None,
             screen,
         };
         stage.send(Msg::Snapshot(Arc::new(snapshot)));
@@ -124,6 +147,8 @@ impl Stage {
         match effect {
             // A cursor rests at once; other things for later do not come on a stage that stands still.
             Effect::After(_, msg @ Msg::Rest(_)) => vec![msg],
+            Effect::After(_, msg @ Msg::Desk(_, DeskNews::Rests(..) | DeskNews::Keep(_))) => vec![msg],
+            Effect::Desk(id, order) => self.desk(order).into_iter().map(|news| Msg::Desk(id, news)).collect(),
             Effect::Logs(LogOrder::Open(turn, wanted, ..)) => {
                 let sources: Vec<Source> =
                     wanted.iter().map(|w| Source { id: w.id.clone(), name: w.name.clone(), tty: false }).collect();
@@ -221,6 +246,102 @@ impl Stage {
         };
         self.orders.push(order);
         answer
+    }
+
+    /// A workspace whose files are [`Stage::files`].
+    fn desk(&mut self, order: DeskOrder) -> Vec<DeskNews> {
+        match order {
+            DeskOrder::Open(_) => {
+                let drafts = self.drafts.iter().map(|(path, draft)| (path.clone(), draft.clone())).collect();
+                vec![DeskNews::Drafts(drafts, vec![]), self.listed()]
+            }
+            DeskOrder::List => vec![self.listed()],
+            DeskOrder::Read(path) => {
+                let result = match self.files.get(&path) {
+                    Some(text) => Ok(Opened::Text(file(text))),
+                    None => Err(EngineError::new(ErrorKind::NotFound, format!("there is no {path}"))),
+                };
+                vec![DeskNews::Read(path, Box::new(result))]
+            }
+            DeskOrder::Save(save) => {
+                let there = self.files.get(&save.path).map(|text| file(text));
+                let expected = save.expected.map(|s| s.hash);
+                let result = match (&self.full, there) {
+                    (Some(error), _) => Err(error.clone()),
+                    (None, there) if !save.force && there.as_ref().map(|f| f.stamp.hash.clone()) != expected => {
+                        let stamp = there.as_ref().map(|f| f.stamp.clone());
+                        Ok(Saved::Changed { theirs: there.map(Opened::Text), stamp })
+                    }
+                    _ => {
+                        self.files.insert(save.path.clone(), save.text.clone());
+                        Ok(Saved::Done(file(&save.text).stamp))
+                    }
+                };
+                vec![DeskNews::Saved(save.path, save.revision, Box::new(result))]
+            }
+            DeskOrder::Lint(order) => {
+                let ignore = order.ignore.clone().or_else(|| self.files.get(".dockerignore").cloned());
+                let problems = judge(&order, ignore.as_deref());
+                vec![DeskNews::Linted(order.path.clone(), order.revision, problems)]
+            }
+            DeskOrder::Keep(path, draft) => {
+                self.drafts.insert(path, *draft);
+                vec![]
+            }
+            DeskOrder::Drop(path) => {
+                self.drafts.remove(&path);
+                vec![]
+            }
+            DeskOrder::CreateFile(path) => {
+                self.files.insert(path.clone(), String::new());
+                vec![DeskNews::Done(format!("made {path}"), Some(path), Ok(()))]
+            }
+            DeskOrder::Rename(from, to) => {
+                let text = self.files.remove(&from).unwrap();
+                self.files.insert(to.clone(), text);
+                vec![
+                    DeskNews::Renamed(from.clone(), to.clone()),
+                    DeskNews::Done(format!("renamed {from}"), Some(to), Ok(())),
+                ]
+            }
+            DeskOrder::Weigh(path) => vec![DeskNews::Weighed(path, Ok((1, 40)))],
+            DeskOrder::Remove(path) => {
+                self.files.remove(&path);
+                vec![DeskNews::Done(format!("removed {path}"), None, Ok(()))]
+            }
+            other => {
+                self.done.push(format!("{other:?}"));
+                vec![]
+            }
+        }
+    }
+
+    fn listed(&self) -> DeskNews {
+        let mut entries: Vec<Entry> = Vec::new();
+        for (path, text) in &self.files {
+            let entry = |path: &str, kind, size| Entry {
+                path: path.to_owned(),
+                kind,
+                size,
+                mode: 0o644,
+                modified: fixture::now(),
+                exact: true,
+            };
+            if let Some((folder, _)) = path.split_once('/')
+                && !entries.iter().any(|e| e.path == folder)
+            {
+                entries.push(entry(folder, Kind::Folder(Inside::Listed), 0));
+            }
+            entries.push(entry(path, Kind::File, text.len() as u64));
+        }
+        DeskNews::Listed(Ok(Listing { entries, cut: false }))
+    }
+
+    /// Something happens to the workspace that was opened last.
+    pub fn news(&mut self, news: DeskNews) -> &mut Self {
+        let id = self.app.desks.open().last().unwrap().id;
+        self.send(Msg::Desk(id, news));
+        self
     }
 
     /// A program prints in the terminal that was opened last.

@@ -1,6 +1,7 @@
 //! Draws the whole screen from [`App`]. It only reads.
 
 pub mod deck;
+pub mod desk;
 pub mod detail;
 pub mod footer;
 pub mod list;
@@ -63,7 +64,24 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     }
     let areas = app.areas();
     header(app, frame, areas.header);
-    tab_line(app, frame, areas.tabs);
+    if let Some(desk) = app.desk() {
+        desk::bar(app, desk, frame, areas.tabs);
+        desk::draw(app, desk, frame);
+    } else {
+        tab_line(app, frame, areas.tabs);
+        panes(app, frame, &areas);
+    }
+    footer::draw(app, frame, areas.footer);
+    if let Some(overlay) = &app.overlay {
+        overlay::draw(app, overlay, frame);
+    }
+    if app.settings.symbols.ascii {
+        to_ascii(frame);
+    }
+}
+
+/// A view: its list, and what stands beside it.
+fn panes(app: &App, frame: &mut Frame<'_>, areas: &layout::Areas) {
     if let Some(area) = areas.list {
         list::draw(app, frame, area, areas.rows);
     }
@@ -78,13 +96,6 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
             Some(shown) => terminal::draw(app, shown, frame, area, areas.inside),
             None => detail::draw(app, frame, area, areas.inside),
         }
-    }
-    footer::draw(app, frame, areas.footer);
-    if let Some(overlay) = &app.overlay {
-        overlay::draw(app, overlay, frame);
-    }
-    if app.settings.symbols.ascii {
-        to_ascii(frame);
     }
 }
 

@@ -9,9 +9,9 @@ use tui_input::Input;
 use crate::text::{fit, width};
 use crate::ui::action::{ACTIONS, Scope};
 use crate::ui::app::App;
-use crate::ui::overlay::{Choose, Confirm, Form, Overlay, Prompt};
+use crate::ui::overlay::{Choose, Confirm, Conflict, Form, Overlay, Prompt};
 
-use super::pane;
+use super::{cut, pane, style};
 
 /// Draws an overlay.
 pub fn draw(app: &App, overlay: &Overlay, frame: &mut Frame<'_>) {
@@ -20,6 +20,7 @@ pub fn draw(app: &App, overlay: &Overlay, frame: &mut Frame<'_>) {
         Overlay::Confirm(confirm) => self::confirm(app, confirm, frame),
         Overlay::Prompt(prompt) => self::prompt(app, prompt, frame),
         Overlay::Form(form) => self::form(app, form, frame),
+        Overlay::Conflict(conflict) => self::conflict(app, conflict, frame),
         Overlay::Help(top) => help(app, *top, frame),
     }
 }
@@ -149,13 +150,41 @@ fn form(app: &App, form: &Form, frame: &mut Frame<'_>) {
         input(app, frame, row, &field.input, &format!("{:widest$}  ", field.label));
     }
     let advice = form.fields.get(form.at).map_or("", |f| f.advice);
-    for (n, text) in [advice, "enter opens, tab goes to the next line"].into_iter().enumerate() {
+    let first = match &form.error {
+        Some(error) => (error.clone(), theme.error),
+        None => (advice.to_owned(), theme.muted),
+    };
+    let keys = format!("enter {}, tab goes to the next line", form.verb);
+    for (n, (text, look)) in [first, (keys, theme.muted)].into_iter().enumerate() {
         let row = Rect { y: inner.y + form.fields.len() as u16 + 1 + n as u16, height: 1, ..inner };
-        frame.render_widget(
-            Paragraph::new(Line::styled(fit(text, usize::from(row.width)).into_owned(), theme.muted)),
-            row,
-        );
+        frame.render_widget(Paragraph::new(Line::styled(fit(&text, usize::from(row.width)).into_owned(), look)), row);
     }
+}
+
+/// Both texts of a file, and what can be done.
+fn conflict(app: &App, conflict: &Conflict, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let title = format!("{} was changed by someone else", conflict.path);
+    let inner = window(app, frame, &title, 100, (conflict.lines.len() as u16).saturating_add(6).min(40));
+    let head = Line::from(vec![
+        Span::styled("- theirs, as it is on the disk", theme.error),
+        Span::styled("   + yours", theme.success),
+    ]);
+    frame.render_widget(Paragraph::new(head), Rect { height: 1, ..inner });
+    let body = Rect { y: inner.y + 1, height: inner.height.saturating_sub(3), ..inner };
+    let top = conflict.top.min(conflict.lines.len().saturating_sub(usize::from(body.height)));
+    for (n, line) in conflict.lines.iter().skip(top).take(usize::from(body.height)).enumerate() {
+        let spans = line.pieces.iter().map(|(tone, text)| Span::styled(text.as_str(), style(theme, *tone))).collect();
+        let row = Rect { y: body.y + n as u16, height: 1, ..body };
+        frame.render_widget(Paragraph::new(Line::from(cut(spans, usize::from(row.width)))), row);
+    }
+    let mut keys = Vec::new();
+    for (key, words) in [("m", "save mine over theirs"), ("t", "take theirs"), ("esc", "go on editing, save nothing")] {
+        keys.push(Span::styled(key, theme.key));
+        keys.push(Span::styled(format!(" {words}   "), theme.hint));
+    }
+    let row = Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner };
+    frame.render_widget(Paragraph::new(Line::from(cut(keys, usize::from(row.width)))), row);
 }
 
 /// The keys of where one is, then those of everywhere.

@@ -50,7 +50,7 @@ fn whole(app: &App) -> bool {
 /// Draws the terminal that is shown.
 pub fn draw(app: &App, terminal: &OpenTerminal, frame: &mut Frame<'_>, area: Rect, inside: Rect) {
     let theme = &app.settings.theme;
-    let focused = app.focus == Focus::Detail && app.overlay.is_none();
+    let focused = app.in_terminal() && app.overlay.is_none();
     let mut title: Vec<Span<'_>> = Vec::new();
     for (n, (_, text)) in tabs(app).into_iter().enumerate() {
         let open = app.terminals.open().get(n).is_some_and(|t| t.id == terminal.id);

@@ -12,9 +12,10 @@ use crate::engine::model::Container;
 use crate::engine::{EngineError, ErrorKind};
 use crate::logs::{Direction, FollowAsk, Held, LogBuffer, LogEvent, Mark, Page, Pos, Query, Source, plain};
 use crate::ui::action::Action;
-use crate::ui::app::{App, Effect};
+use crate::ui::app::App;
 use crate::ui::detail::Tab;
 pub use crate::ui::log_task::{LogAnswer, LogOrder, Wanted};
+use crate::ui::message::Effect;
 use crate::ui::view::{Target, Tone};
 
 /// Bytes of a page of older or newer lines.

@@ -14,8 +14,10 @@ use crate::config::Chord;
 use crate::engine::EngineError;
 use crate::terminal::{Grain, Happened, Motion, Opening, Screen, Shape, Size, key, paste};
 use crate::ui::action::{Action, Scope};
-use crate::ui::app::{App, Effect, Focus};
+use crate::ui::app::{App, Focus};
+use crate::ui::desk::Pane;
 use crate::ui::layout;
+use crate::ui::message::Effect;
 use crate::ui::view::Tone;
 
 pub(in crate::ui) use open::life_words;
@@ -127,6 +129,14 @@ impl TerminalPane {
         (&self.query, self.missed)
     }
 
+    /// Shows the newest one in a container whose program runs; none where there is none.
+    pub(in crate::ui) fn show_of(&mut self, container: &str) {
+        match self.open.iter().rposition(|t| *t.opening.container == *container && t.alive()) {
+            Some(place) => (self.current, self.shown, self.inside) = (place, true, false),
+            None => self.put_away(),
+        }
+    }
+
     fn place(&self, id: TerminalId) -> Option<usize> {
         self.open.iter().position(|t| t.id == id)
     }
@@ -140,7 +150,11 @@ impl TerminalPane {
 impl App {
     /// Whether a terminal has the focus.
     pub fn in_terminal(&self) -> bool {
-        self.focus == Focus::Detail && self.terminals.shown().is_some()
+        let here = match self.desk() {
+            Some(desk) => desk.focus == Pane::Terminal,
+            None => self.focus == Focus::Detail,
+        };
+        here && self.terminals.shown().is_some()
     }
 
     /// The scopes of keys while a terminal has the focus.
@@ -149,6 +163,7 @@ impl App {
             Some(t) if self.terminals.inside && t.alive() => vec![Scope::Program],
             Some(t) if self.terminals.inside && t.life == Life::NoShell => vec![Scope::NoShell, Scope::Over],
             Some(_) if self.terminals.inside => vec![Scope::Over],
+            _ if self.desk().is_some() => vec![Scope::Terminal, Scope::Desk, Scope::Anywhere],
             _ => vec![Scope::Terminal, Scope::Anywhere],
         }
     }
@@ -247,6 +262,9 @@ impl App {
         let over = self.terminals.shown().is_some_and(|t| !t.alive());
         if self.terminals.inside && over {
             self.terminals.put_away();
+            if self.desk().is_some() {
+                return self.at_desk(|desk| desk.focus_on(Pane::Editor));
+            }
             return self.leave_detail();
         }
         if self.terminals.inside {
@@ -380,6 +398,9 @@ impl App {
                 self.terminals.missed = false;
                 return;
             }
+        }
+        if self.desk().is_some() {
+            return self.at_desk(|desk| desk.focus_on(Pane::Editor));
         }
         self.terminals.put_away();
         self.leave_detail();

@@ -4,12 +4,14 @@ use ratatui::layout::Rect;
 use ratatui::style::Color;
 use tui_input::Input;
 
-use crate::engine::model::Container;
+use crate::engine::model::{Container, Id};
 use crate::sessions::Session;
 use crate::terminal::{Opening, Screen, Size};
 use crate::ui::action::{Action, Scope};
-use crate::ui::app::{App, Effect, Focus};
-use crate::ui::overlay::{Choice, Choose, Confirm, Field, Form, Overlay, Pick, Then};
+use crate::ui::app::{App, Focus};
+use crate::ui::desk::Pane;
+use crate::ui::message::Effect;
+use crate::ui::overlay::{Choice, Choose, Confirm, Field, Form, FormAsk, Overlay, Pick, Then};
 use crate::ui::view::{Target, Tone, View};
 
 use super::{Life, OpenTerminal, TerminalId, TerminalOrder};
@@ -29,6 +31,18 @@ impl App {
         }
     }
 
+    /// Goes into a terminal of a container; opens one where there is none.
+    pub(in crate::ui) fn terminal_in(&mut self, container: &Id) {
+        self.terminals.show_of(container);
+        if self.terminals.shown().is_some() {
+            return self.enter_terminal();
+        }
+        match self.snap.containers.get(container).filter(|c| c.state.is_up()).cloned() {
+            Some(container) => self.open_terminal(self.opening(&container)),
+            None => self.tell(Tone::Warn, "the session does not run"),
+        }
+    }
+
     /// Asks for command, user and directory.
     pub(in crate::ui) fn ask_terminal(&mut self) {
         let Some(container) = self.container_for_terminal() else { return };
@@ -41,13 +55,15 @@ impl App {
                 field("directory", "empty: the container's own"),
             ],
             at: 0,
-            container: container.id.clone(),
+            verb: "opens",
+            ask: FormAsk::Terminal(container.id.clone()),
+            error: None,
         }));
     }
 
     /// Opens the terminal that was asked for.
-    pub(in crate::ui) fn terminal_asked(&mut self, form: &Form) {
-        let Some(container) = self.snap.containers.get(&form.container).cloned() else {
+    pub(in crate::ui) fn terminal_asked(&mut self, container: &Id, form: &Form) {
+        let Some(container) = self.snap.containers.get(container).cloned() else {
             return self.tell(Tone::Warn, "the container is gone");
         };
         let field =
@@ -214,7 +230,9 @@ impl App {
         pane.inside = false;
         if pane.open.is_empty() {
             pane.put_away();
-            if self.focus == Focus::Detail {
+            if self.desk().is_some() {
+                self.at_desk(|desk| desk.focus_on(Pane::Editor));
+            } else if self.focus == Focus::Detail {
                 self.leave_detail();
             }
         }
