@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use ondeck::dockerfile::{Surroundings, complete, highlight, lint, mend_all, mended, parse};
+use ondeck::dockerfile::{Surroundings, complete, floor, highlight, lint, mend_all, mended, parse};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult};
 
@@ -202,8 +202,8 @@ fn mutations() -> impl Strategy<Value = String> {
     (prop::sample::select(FILES), prop::collection::vec(change, 1..8)).prop_map(|(file, changes)| {
         let mut text = file.to_owned();
         for (place, length, piece, twice) in changes {
-            let at = text.floor_char_boundary(place.index(text.len() + 1));
-            let end = text.floor_char_boundary((at + length).min(text.len()));
+            let at = floor(&text, place.index(text.len() + 1));
+            let end = floor(&text, at + length);
             let taken = text[at..end].to_owned();
             text.replace_range(at..end, if twice { &taken } else { "" });
             text.insert_str(at, piece);

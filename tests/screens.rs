@@ -212,7 +212,10 @@ fn workspace(width: u16, height: u16, name: &str, settings: ondeck::ui::settings
         }
         "workspace-failed" => {
             let watch = building(&mut stage);
-            let error = StepSeen { error: "exit code: 1".into(), ..seen("d", "[base 4/6] RUN pip install -r requirements.txt", true) };
+            let error = StepSeen {
+                error: "exit code: 1".into(),
+                ..seen("d", "[base 4/6] RUN pip install -r requirements.txt", true)
+            };
             watch.lock().build.take(BuildEvent::Step(error), common::fixture::now());
             let failure = Failure {
                 message: "RUN pip install -r requirements.txt ended with exit code 1".into(),
@@ -240,8 +243,7 @@ fn workspace(width: u16, height: u16, name: &str, settings: ondeck::ui::settings
             stage.press(&["R"]);
             begin(&mut stage, 2);
             let Some(Job::RunImage { watch, name, .. }) = stage.jobs.last().cloned() else { panic!() };
-            let ports =
-                vec![Port { host: Some(8000), host_ip: None, container: 8000, protocol: "tcp".into() }];
+            let ports = vec![Port { host: Some(8000), host_ip: None, container: 8000, protocol: "tcp".into() }];
             let container = Container { id: "abc".into(), name, ports, ..Container::default() };
             *watch.lock() = Some(Start::Running(Run { container, warning: None }));
             end(&mut stage, 2, Outcome::Done("ondeck-run-scratch runs".into()));

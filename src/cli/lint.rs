@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::dockerfile::ignore::Ignore;
-use crate::dockerfile::{Diagnostic, Place, RuleChoice, Severity, Surroundings, lint, mend_all, places, rules};
+use crate::dockerfile::{Diagnostic, Place, RuleChoice, Severity, Surroundings, floor, lint, mend_all, places, rules};
 use crate::text;
 
 use super::{Failure, columns, tell};
@@ -164,7 +164,7 @@ fn choice(arguments: &Arguments) -> Result<RuleChoice, &str> {
         choice = choice.with(if known(code) { code } else { return Err(code) });
     }
     // Others' codes may be left out without harm: then one command line serves several linters.
-    Ok(arguments.ignore.iter().fold(choice, |choice, code| choice.without(code)))
+    Ok(arguments.ignore.iter().fold(choice, RuleChoice::without))
 }
 
 fn judge(path: &Path, arguments: &Arguments, choice: &RuleChoice) -> Result<Judged, String> {
@@ -174,13 +174,14 @@ fn judge(path: &Path, arguments: &Arguments, choice: &RuleChoice) -> Result<Judg
         return Err("standard input cannot be written back; leave --fix out".to_owned());
     }
     let folder = path.is_dir();
-    let path = match folder {
-        true => ["Dockerfile", "Containerfile"]
+    let path = if folder {
+        ["Dockerfile", "Containerfile"]
             .map(|name| path.join(name))
             .into_iter()
             .find(|p| p.exists())
-            .ok_or_else(|| format!("{}: there is no Dockerfile in this directory", path.display()))?,
-        false => path.to_owned(),
+            .ok_or_else(|| format!("{}: there is no Dockerfile in this directory", path.display()))?
+    } else {
+        path.to_owned()
     };
     let mut bytes = Vec::new();
     if stdin {
@@ -381,6 +382,10 @@ fn sarif(all: &[Judged]) -> Value {
     })
 }
 
+fn hex(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
 /// A path as a relative reference.
 fn uri(path: &str) -> String {
     let mut out = String::new();
@@ -388,7 +393,7 @@ fn uri(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
             out.push(byte as char);
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
         }
     }
     out
@@ -446,12 +451,12 @@ fn excerpt(source: &str, d: &Diagnostic) -> (String, usize, usize) {
     let line = &source[start..end].trim_end_matches('\r');
     let at = (d.span.start - start).min(line.len());
     // A line may be as long as a file: only what is near is shown.
-    let cut = at.checked_sub(BEFORE * 2).map(|from| source.floor_char_boundary(start + from) - start);
+    let cut = at.checked_sub(BEFORE * 2).map(|from| floor(source, start + from) - start);
     let from = cut.unwrap_or(0);
     let tame = |text: &str| text::clean(&text.trim_start_matches('\u{feff}').replace('\t', "    ")).into_owned();
     let before = tame(&line[from..at]);
     let mark = if cut.is_some() { "…" } else { "" };
-    let near = line.floor_char_boundary((at + CELLS * 4).min(line.len()));
+    let near = floor(line, at + CELLS * 4);
     let rest = tame(&line[at..near]);
     let indent = text::width(mark) + text::width(&before);
     let span_end = d.span.end.min(start + near).max(d.span.start) - start;

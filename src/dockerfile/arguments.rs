@@ -242,7 +242,7 @@ pub(super) fn read(text: &str, escape: char, instruction: &mut Instruction, prob
         },
         Name::From | Name::Expose => Form::Words(words::placed(&line, words::plain(line.text()))),
         Name::Workdir | Name::User | Name::Stopsignal | Name::Maintainer => {
-            Form::Words(words::placed(&line, [0..line.text().len()]))
+            Form::Words(words::placed(&line, std::iter::once(0..line.text().len())))
         }
         Name::Arg | Name::Env | Name::Label => pairs(name, &line, escape, &mut noted),
         Name::Onbuild | Name::Unknown => Form::None,
@@ -273,7 +273,7 @@ fn unknown(text: &str, instruction: &Instruction, problems: &mut Vec<Problem>) {
         problem.mend = format!("Did you mean {near}?");
         problem.fix = Some(replace(format!("Write {near}"), instruction.keyword.clone(), near));
     } else if word.starts_with("//") {
-        problem.mend = "Comments begin with #.".to_owned();
+        "Comments begin with #.".clone_into(&mut problem.mend);
     }
     problems.push(problem);
 }
@@ -454,7 +454,7 @@ fn from(words: &[Word], noted: &mut Vec<Problem>) {
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'))
     };
     match words {
-        [_] => {}
+        [] | [_] => {}
         [_, between, name] if between.text.eq_ignore_ascii_case("as") => {
             if !valid(&name.text) {
                 let message = format!("{} cannot be the name of a stage", name.text);
@@ -477,6 +477,5 @@ fn from(words: &[Word], noted: &mut Vec<Problem>) {
             let span = more.first().map_or(0, |w| w.span.start)..more.last().map_or(0, |w| w.span.end);
             noted.push(refused(span, "FROM takes an image, or an image, AS and a name", "Remove what is too much."));
         }
-        [] => {}
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::arguments;
 use super::instruction::{Dockerfile, Instruction, Name};
 use super::parse::parse;
+use super::source::floor;
 
 /// What could stand at a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,7 @@ fn item(insert: impl Into<String>, label: impl Into<String>, about: impl Into<St
 
 /// What could be written at a byte of the text: an instruction, a flag, a stage, a variable.
 pub fn complete(text: &str, at: usize) -> Option<Completion> {
-    let at = text.floor_char_boundary(at.min(text.len()));
+    let at = floor(text, at);
     // What comes behind cannot be meant: stages and variables are known from their line on.
     let before = &text[..at];
     let line = before.rfind('\n').map_or(0, |i| i + 1);
@@ -270,6 +271,7 @@ fn mount(file: &Dockerfile, value: &str, at: usize) -> Option<Completion> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

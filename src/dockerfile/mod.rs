@@ -29,4 +29,4 @@ pub use lint::{Diagnostic, Edit, Fix, RuleChoice, Severity, Surroundings, lint, 
 pub use parse::parse;
 pub use rules::{Rule, rules};
 pub use shell::{Command, Joint, Script};
-pub use source::{Joined, Place, Span, places};
+pub use source::{Joined, Place, Span, floor, places};

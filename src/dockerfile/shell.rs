@@ -283,7 +283,7 @@ impl Reader<'_> {
                 b'\\' if self.peek(1) == Some(b'\r') && self.peek(2) == Some(b'\n') => self.at += 3,
                 _ if byte.is_ascii_whitespace() => self.at += 1,
                 b'#' => {
-                    self.at = memchr::memchr(b'\n', &self.bytes[self.at..self.end]).map_or(self.end, |i| self.at + i)
+                    self.at = memchr::memchr(b'\n', &self.bytes[self.at..self.end]).map_or(self.end, |i| self.at + i);
                 }
                 b'&' if self.peek(1) == Some(b'&') => self.join(Joint::And, 2),
                 b'|' if self.peek(1) == Some(b'|') => self.join(Joint::Or, 2),
@@ -582,6 +582,7 @@ fn closing(bytes: &[u8], open: usize, close: u8) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::dockerfile::parse;

@@ -133,6 +133,11 @@ impl Joined {
     }
 }
 
+/// The boundary of a character at or before a byte.
+pub fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 /// The part of a text without white space around it.
 pub(super) fn trimmed(text: &str) -> Span {
     let start = text.len() - text.trim_start().len();

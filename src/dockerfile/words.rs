@@ -63,9 +63,10 @@ pub(super) fn open_quote(text: &str, escape: char) -> Option<usize> {
     while let Some((i, c)) = chars.next() {
         match quote {
             None if c == '\'' || c == '"' => quote = Some((i, c)),
-            None if c == escape => drop(chars.next()),
             Some((_, q)) if c == q => quote = None,
-            Some((_, '"')) if c == escape => drop(chars.next()),
+            None | Some((_, '"')) if c == escape => {
+                chars.next();
+            }
             _ => {}
         }
     }
@@ -118,26 +119,18 @@ pub(super) fn json(text: &str) -> Json {
     let mut strings = Vec::new();
     space(&mut at);
     let mut closed = bytes.get(at) == Some(&b']');
-    let end = at;
-    if !closed {
-        loop {
-            space(&mut at);
-            let Some(end) = string_end(bytes, at) else { break };
-            let Ok(string) = serde_json::from_str::<String>(&text[at..end]) else { break };
-            strings.push((string, at..end));
-            at = end;
-            space(&mut at);
-            match bytes.get(at) {
-                Some(b',') => at += 1,
-                Some(b']') => {
-                    closed = true;
-                    break;
-                }
-                _ => break,
-            }
-        }
-    } else {
+    while !closed {
+        space(&mut at);
+        let Some(end) = string_end(bytes, at) else { break };
+        let Ok(string) = serde_json::from_str::<String>(&text[at..end]) else { break };
+        strings.push((string, at..end));
         at = end;
+        space(&mut at);
+        match bytes.get(at) {
+            Some(b',') => at += 1,
+            Some(b']') => closed = true,
+            _ => break,
+        }
     }
     if closed && text[at + 1..].trim_ascii().is_empty() {
         return Json::Strings(strings);

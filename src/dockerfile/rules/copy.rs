@@ -290,7 +290,8 @@ fn archives(subject: &Subject<'_>, found: &mut Vec<Finding>) {
             }
         }
         let Some(script) = subject.scripts[number].as_ref().filter(|_| !copied.is_empty()) else { continue };
-        for call in script.commands.iter().filter_map(|c| c.call()).filter(|c| c.program == "tar") {
+        for call in script.commands.iter().filter_map(super::super::shell::Command::call).filter(|c| c.program == "tar")
+        {
             for argument in call.arguments {
                 if let Some(source) = copied.remove(argument.text.rsplit('/').next().unwrap_or("")) {
                     found.push(Finding::at(&source.span));
@@ -353,7 +354,7 @@ fn order(subject: &Subject<'_>, found: &mut Vec<Finding>) {
             all = sources.iter().find(|s| matches!(s.text.as_str(), "." | "./" | "*" | "./*" | "/"));
         }
         let Some(script) = subject.scripts[number].as_ref().filter(|_| !done) else { continue };
-        if script.commands.iter().filter_map(|c| c.call()).any(|c| installs(&c)) {
+        if script.commands.iter().filter_map(super::super::shell::Command::call).any(|c| installs(&c)) {
             done = true;
             if let Some(source) = all {
                 let line = subject.file.line_of(instruction.span.start);

@@ -77,7 +77,7 @@ pub(super) static RULES: &[Rule] = &[
         check: |subject, found| {
             let mut before = None;
             for (_, instruction, command) in commands(subject) {
-                let answered = std::mem::replace(&mut before, Some(command)).is_some_and(|c| c.calls("yes"));
+                let answered = before.replace(command).is_some_and(|c| c.calls("yes"));
                 let Some(call) = command.call().filter(|c| matches!(c.program, "apt-get" | "apt")) else { continue };
                 let Some(install) = argument(&call, INSTALL) else { continue };
                 if !agrees(&call) && !answered {
@@ -176,32 +176,13 @@ pub(super) static RULES: &[Rule] = &[
                 if argument(&call, &["install"]).is_none() || call.has(&["-r", "--requirement", "-c", "--constraint"]) {
                     continue;
                 }
-                const VALUES: &[&str] = &[
-                    "-e",
-                    "--editable",
-                    "-t",
-                    "--target",
-                    "-i",
-                    "--index-url",
-                    "--extra-index-url",
-                    "-f",
-                    "--find-links",
-                    "--prefix",
-                    "--root",
-                    "--src",
-                    "--trusted-host",
-                    "--timeout",
-                    "--proxy",
-                    "--python-version",
-                    "--platform",
-                ];
                 let pinned = |p: &str| {
                     p.contains(['=', '<', '>', '~', '@', '$', '/', '`'])
                         || p == "."
                         || p.starts_with(".[")
-                        || p.ends_with(".whl")
+                        || ends(p, "whl")
                 };
-                found.extend(unpinned(&call, "install", VALUES, pinned));
+                found.extend(unpinned(&call, "install", PIP_VALUES, pinned));
             }
         },
         ..RULE
@@ -221,7 +202,7 @@ pub(super) static RULES: &[Rule] = &[
                     p.get(1..).is_some_and(|p| p.contains('@'))
                         || p.contains(['$', ':', '#'])
                         || p.starts_with(['.', '/', '~'])
-                        || p.ends_with(".tgz")
+                        || ends(p, "tgz")
                 };
                 found.extend(unpinned(&call, &install.text, &["--prefix", "--registry", "-C", "--loglevel"], pinned));
             }
@@ -241,7 +222,7 @@ pub(super) static RULES: &[Rule] = &[
                 if call.has(&["-v", "--version"]) || argument(&call, &["install"]).is_none() {
                     continue;
                 }
-                let pinned = |p: &str| p.contains([':', '$']) || p.ends_with(".gem");
+                let pinned = |p: &str| p.contains([':', '$']) || ends(p, "gem");
                 found.extend(unpinned(
                     &call,
                     "install",
@@ -333,7 +314,7 @@ pub(super) static RULES: &[Rule] = &[
         check: |subject, found| {
             for (_, _, call) in calls(subject, "apt-get").chain(calls(subject, "apt")) {
                 if argument(&call, &["install"]).is_some() {
-                    let pinned = |p: &str| p.contains(['=', '$', '/', '`']) || p.ends_with(".deb");
+                    let pinned = |p: &str| p.contains(['=', '$', '/', '`']) || ends(p, "deb");
                     found.extend(unpinned(&call, "install", &["-t", "--target-release", "-o", "-c"], pinned));
                 }
             }
@@ -352,7 +333,7 @@ pub(super) static RULES: &[Rule] = &[
         check: |subject, found| {
             for (_, _, call) in calls(subject, "apk") {
                 if argument(&call, &["add"]).is_some() {
-                    let pinned = |p: &str| p.contains(['=', '$', '/', '<', '>', '~', '`']) || p.ends_with(".apk");
+                    let pinned = |p: &str| p.contains(['=', '$', '/', '<', '>', '~', '`']) || ends(p, "apk");
                     found.extend(unpinned(
                         &call,
                         "add",
@@ -369,6 +350,27 @@ pub(super) static RULES: &[Rule] = &[
 /// What apt-get asks about.
 const INSTALL: &[&str] =
     &["install", "upgrade", "dist-upgrade", "full-upgrade", "build-dep", "remove", "purge", "autoremove"];
+
+/// Options of pip that take the next word.
+const PIP_VALUES: &[&str] = &[
+    "-e",
+    "--editable",
+    "-t",
+    "--target",
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
+    "--prefix",
+    "--root",
+    "--src",
+    "--trusted-host",
+    "--timeout",
+    "--proxy",
+    "--python-version",
+    "--platform",
+];
 
 /// Every call of a program in every `RUN`.
 fn calls<'s>(
@@ -442,6 +444,11 @@ fn unpinned(call: &Call<'_>, verb: &str, values: &[&str], pinned: impl Fn(&str) 
         }
     }
     found
+}
+
+/// Whether it is a file of such a kind.
+fn ends(package: &str, kind: &str) -> bool {
+    std::path::Path::new(package).extension().is_some_and(|e| e.eq_ignore_ascii_case(kind))
 }
 
 fn asks(subject: &Subject<'_>, programs: &[&str], found: &mut Vec<Finding>) {

@@ -47,22 +47,18 @@ pub(super) static RULES: &[Rule] = &[
         good: "FROM debian:12\nUSER 1000\nCMD [\"app\"]\n",
         check: |subject, found| {
             let Some(stage) = subject.file.last_stage() else { return };
-            match last_user(subject) {
-                Some(instruction) => {
-                    if instruction.words().first().is_some_and(|w| is_root(&w.text)) {
-                        found.push(Finding::at(&instruction.span).says("the last USER is root"));
-                    }
+            if let Some(instruction) = last_user(subject) {
+                if instruction.words().first().is_some_and(|w| is_root(&w.text)) {
+                    found.push(Finding::at(&instruction.span).says("the last USER is root"));
                 }
-                None => {
-                    // Nothing is said: then it is root, unless the base says otherwise (as its name may tell).
-                    let stage = &subject.file.stages[stage];
-                    let instructions = subject.file.of_stage(stage);
-                    let base = root_base(subject);
-                    let runs = instructions.iter().rev().find(|i| matches!(i.name, Name::Cmd | Name::Entrypoint));
-                    if let Some(runs) = runs.filter(|_| !base.contains("nonroot") && !base.contains("rootless")) {
-                        found.push(Finding::at(&runs.keyword).says("the program runs as root: no USER is set"));
-                    }
-                }
+                return;
+            }
+            // Nothing is said: then it is root, unless the base says otherwise (as its name may tell).
+            let instructions = subject.file.of_stage(&subject.file.stages[stage]);
+            let base = root_base(subject);
+            let runs = instructions.iter().rev().find(|i| matches!(i.name, Name::Cmd | Name::Entrypoint));
+            if let Some(runs) = runs.filter(|_| !base.contains("nonroot") && !base.contains("rootless")) {
+                found.push(Finding::at(&runs.keyword).says("the program runs as root: no USER is set"));
             }
         },
         ..RULE

@@ -1,5 +1,7 @@
 //! Every rule finds what it should, and its fix mends it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 
 use super::super::lint::{Diagnostic, RuleChoice, Severity, Surroundings, lint, mended};

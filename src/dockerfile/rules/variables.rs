@@ -1,6 +1,6 @@
 //! `ARG`, `ENV` and `LABEL`, and who asks for what they set.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use super::super::arguments::nearest;
 use super::super::instruction::{Instruction, Name};
@@ -195,7 +195,7 @@ fn undefined(subject: &Subject<'_>, found: &mut Vec<Finding>) {
     let global: HashSet<&str> =
         file.global_arguments().flat_map(Instruction::pairs).map(|p| p.name.text.as_str()).collect();
     // A name is told once in a stage; when it is declared for one use it is for all that follow.
-    let mut told: HashMap<(Option<usize>, String), ()> = HashMap::new();
+    let mut told: HashSet<(Option<usize>, String)> = HashSet::new();
     file.walk(|known: &mut BTreeSet<String>, number, instruction| {
         if is_from(instruction) {
             // What a parent's ARG set ends with its stage for BuildKit, too, but its default lives on in ENV only;
@@ -240,7 +240,7 @@ fn undefined(subject: &Subject<'_>, found: &mut Vec<Finding>) {
                 } else {
                     nearest(name, known.iter().map(String::as_str))
                 };
-                if (!outside && near.is_none()) || told.insert((instruction.stage, one.name.clone()), ()).is_some() {
+                if (!outside && near.is_none()) || !told.insert((instruction.stage, one.name.clone())) {
                     continue;
                 }
                 let finding = Finding::at(&one.span).says(format!("${name} is not set in this stage"));
