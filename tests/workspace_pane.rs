@@ -74,7 +74,9 @@ async fn from_an_empty_workspace_to_a_service_that_answers() {
     panel.keys("docker images --format 'have {{.Repository}}' | sort\r");
     panel.see(&format!("have {}", session.workspace));
     panel.keys(OUT);
-    panel.keys("\x1b\x1b");
+    panel.keys("\x1b");
+    panel.see("⏎ writes");
+    panel.keys("\x1b");
     panel.see("SESSION");
 }
 
@@ -144,10 +146,10 @@ async fn nothing_that_was_typed_is_lost() {
     guest.told(&session, "head --bytes=12k /dev/zero > small/b || true").await;
     panel.keys(OUT);
     panel.keys("2");
+    panel.see("small/");
+    panel.keys("gl");
     panel.see("a.txt");
-    panel.keys("Gkk");
-    panel.wait("the cursor at the file", |s| s.contains("a.txt"));
-    panel.keys("\r");
+    panel.keys("j\r");
     panel.wait("the file", |s| s.contains("old") && s.contains("⏎ writes"));
     panel.keys("\r");
     panel.see("ctrl-] leaves");
@@ -183,6 +185,9 @@ async fn nothing_that_was_typed_is_lost() {
     let again: Session = guest.start(&spec).await;
     assert_ne!(again.id, session.id);
     let mut panel = open(&guest, &again, Some(home.path()));
+    // Both files are open again, one beside the other.
+    panel.wait("both", |s| s.contains("Dockerfile ●") && s.contains("a.txt ●"));
+    panel.keys("[");
     panel.see("# before the end");
     panel.keys("\x1b");
     panel.see("SESSION");

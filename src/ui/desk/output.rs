@@ -296,7 +296,7 @@ impl Desk {
         self.output.turned.clear();
         let tag = self.tag();
         let ask = BuildAsk { tag, dockerfile, no_cache: clean, ..BuildAsk::default() };
-        self.wishes.push(Wish::Run(Job::Build { site: self.site.clone(), ask, watch }));
+        self.wishes.push(Wish::Run(Job::Build { site: Box::new(self.site.clone()), ask: Box::new(ask), watch }));
         self.show_output(OutputTab::Build);
         self.make_build();
         self.tick();
@@ -429,12 +429,11 @@ impl Desk {
             return;
         }
         let (sign, tone) = match step.state {
-            StepState::Waiting => ("○", Tone::Muted),
             StepState::Running => ("◐", Tone::Warn),
             StepState::Cached => ("✔", Tone::Muted),
             StepState::Done => ("✔", Tone::Good),
             StepState::Failed => ("✖", Tone::Bad),
-            StepState::Cancelled => ("○", Tone::Muted),
+            StepState::Waiting | StepState::Cancelled => ("○", Tone::Muted),
         };
         let time = match step.state {
             StepState::Cached => "cached".to_owned(),

@@ -14,6 +14,9 @@ const REST: u64 = 90;
 /// Text that is not saved is kept aside so long after a change.
 const KEEP: u64 = 200;
 
+/// Changes of a text: bytes, and what shall stand there.
+pub type Edits = Vec<(Range<usize>, String)>;
+
 /// Something wrong with a text: of a Dockerfile by a rule, of other files by their grammar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -34,7 +37,7 @@ pub struct Problem {
     /// How to mend it.
     pub mend: String,
     /// What a quick fix is called, and its edits: bytes and what shall stand there.
-    pub fix: Option<(String, Vec<(Range<usize>, String)>)>,
+    pub fix: Option<(String, Edits)>,
 }
 
 impl Problem {
