@@ -73,6 +73,9 @@ pub(super) fn flags(name: Name) -> &'static [Known] {
     }
 }
 
+/// A file with more problems than this gets no guesses of what was meant: it is something else than a Dockerfile.
+const MANY: usize = 200;
+
 /// The nearest of several words, if one is near.
 pub(super) fn nearest<'a>(word: &str, all: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > 40 {
@@ -80,6 +83,7 @@ pub(super) fn nearest<'a>(word: &str, all: impl IntoIterator<Item = &'a str>) ->
     }
     let word = word.to_ascii_lowercase();
     all.into_iter()
+        .filter(|known| known.len().abs_diff(word.len()) <= 1 + known.len() / 4)
         .map(|known| (distance(&word, &known.to_ascii_lowercase()), known))
         .filter(|(d, known)| *d > 0 && *d <= 1 + known.len() / 4)
         .min_by_key(|(d, _)| *d)
@@ -112,7 +116,9 @@ pub(super) fn known_flags(instruction: &Instruction, problems: &mut Vec<Problem>
     for (i, flag) in instruction.flags.iter().enumerate() {
         let Some(known) = table.iter().find(|k| k.name == flag.name) else {
             let mut problem = refused(flag.span.clone(), format!("{name} has no flag --{}", flag.name), "Remove it.");
-            if let Some(near) = nearest(&flag.name, table.iter().map(|k| k.name)) {
+            if problems.len() < MANY
+                && let Some(near) = nearest(&flag.name, table.iter().map(|k| k.name))
+            {
                 problem.mend = format!("Did you mean --{near}?");
                 problem.fix = Some(replace(format!("Write --{near}"), flag.name_span.clone(), near));
             } else if !table.is_empty() {
@@ -269,7 +275,9 @@ fn unknown(text: &str, instruction: &Instruction, problems: &mut Vec<Problem>) {
         "Remove it, or write a known one.",
     );
     // Continued within the word, an edit of its span would take more than the word.
-    if let Some(near) = nearest(word, Name::ALL.iter().map(|n| n.as_str())) {
+    if problems.len() < MANY
+        && let Some(near) = nearest(word, Name::ALL.iter().map(|n| n.as_str()))
+    {
         problem.mend = format!("Did you mean {near}?");
         problem.fix = Some(replace(format!("Write {near}"), instruction.keyword.clone(), near));
     } else if word.starts_with("//") {

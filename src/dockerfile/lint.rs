@@ -8,7 +8,7 @@ use super::parse::parse;
 use super::pragma::Pragmas;
 use super::rules::{self, Rule};
 use super::shell::Script;
-use super::source::{Place, Span, places};
+use super::source::{Place, Span, places_in_order};
 use crate::text;
 
 /// How bad it is.
@@ -257,8 +257,11 @@ pub fn lint(text: &str, around: &Surroundings<'_>) -> Vec<Diagnostic> {
         found.extend(findings.into_iter().filter(|f| !pragmas.silent(&file, rule, &f.span)).map(|f| (rule, f)));
     }
     found.sort_by(|(a, f), (b, g)| (f.span.start, f.span.end, a.code).cmp(&(g.span.start, g.span.end, b.code)));
-    let places = places(text, found.iter().flat_map(|(_, f)| [f.span.start, f.span.end]));
-    let place = |at: usize| places.get(&at).copied().unwrap_or(Place { line: 1, column: 1 });
+    let places = places_in_order(text, found.iter().flat_map(|(_, f)| [f.span.start, f.span.end]));
+    let place = |at: usize| {
+        let found = places.binary_search_by_key(&at, |p| p.0).ok().and_then(|i| places.get(i));
+        found.map_or(Place { line: 1, column: 1 }, |p| p.1)
+    };
     found
         .into_iter()
         .map(|(rule, finding)| Diagnostic {
@@ -281,6 +284,9 @@ pub fn lint(text: &str, around: &Surroundings<'_>) -> Vec<Diagnostic> {
 
 /// Sentences quote the file: harmless, and not as long as a file may be.
 fn shown(sentence: &str) -> String {
+    if sentence.len() < 300 && sentence.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return sentence.to_owned();
+    }
     text::fit(&text::clean(sentence), 300).into_owned()
 }
 

@@ -49,6 +49,8 @@ pub struct Command {
     pub heredoc: Option<usize>,
     /// How many subshells it is in.
     pub depth: usize,
+    /// Which word names what it calls.
+    called: Option<usize>,
 }
 
 /// A command as it is meant: without `sudo`, `env` and paths, `python -m pip` as `pip`.
@@ -94,31 +96,40 @@ const WRAPPERS: &[&str] = &["sudo", "env", "exec", "command", "time", "nice", "n
 impl Command {
     /// What it calls; none for assignments alone.
     pub(super) fn call(&self) -> Option<Call<'_>> {
-        let mut words = self.words.as_slice();
-        loop {
-            let (first, rest) = words.split_first()?;
-            let program = first.text.rsplit('/').next().unwrap_or("");
-            if WRAPPERS.contains(&program) {
-                let skip = rest.iter().take_while(|w| w.text.starts_with('-') || assignment(&w.text)).count();
-                if rest.len() > skip {
-                    words = &rest[skip..];
-                    continue;
-                }
-            }
-            let python = program.strip_prefix("python").or_else(|| program.strip_prefix("pypy"));
-            if python.is_some_and(version) {
-                let at = rest.iter().position(|w| w.text == "-m");
-                if let Some((name, arguments)) = at.and_then(|at| rest.get(at + 1..)).and_then(|r| r.split_first()) {
-                    return Some(Call { program: plain_pip(&name.text), name, arguments });
-                }
-            }
-            return Some(Call { program: plain_pip(program), name: first, arguments: rest });
-        }
+        let at = self.called?;
+        let name = self.words.get(at)?;
+        let program = name.text.rsplit('/').next().unwrap_or("");
+        Some(Call { program: plain_pip(program), name, arguments: self.words.get(at + 1..)? })
     }
 
     /// Whether it calls this program, itself or behind wrappers.
     pub(super) fn calls(&self, program: &str) -> bool {
         self.call().is_some_and(|c| c.program == program)
+    }
+}
+
+/// Which word names what is called, behind `sudo`, `env` and `python -m`.
+fn called(words: &[Word]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = words.get(at + 1..)?;
+        let program = words[at].text.rsplit('/').next().unwrap_or("");
+        if WRAPPERS.contains(&program) {
+            let skip = rest.iter().take_while(|w| w.text.starts_with('-') || assignment(&w.text)).count();
+            if rest.len() > skip {
+                at += 1 + skip;
+                continue;
+            }
+        }
+        let python = program.strip_prefix("python").or_else(|| program.strip_prefix("pypy"));
+        if python.is_some_and(version)
+            && let Some(module) = rest.iter().position(|w| w.text == "-m" || !w.text.starts_with('-'))
+            && rest[module].text == "-m"
+            && module + 1 < rest.len()
+        {
+            return Some(at + 2 + module);
+        }
+        return Some(at);
     }
 }
 
@@ -160,6 +171,7 @@ impl Script {
                     span,
                     heredoc: None,
                     depth: 0,
+                    called: called(words),
                 });
             }
             Form::Shell(line) => {
@@ -179,7 +191,8 @@ impl Script {
 
     /// Who reads the texts written in place, as far as the commands of the line tell.
     pub(super) fn reader(&self) -> TextReader {
-        let mut calls = self.commands.iter().filter_map(Command::call);
+        // Those of the texts come behind those of the line.
+        let mut calls = self.commands.iter().take_while(|c| c.heredoc.is_none()).filter_map(Command::call);
         match (calls.next(), calls.next()) {
             (None, _) => TextReader::Itself,
             (Some(one), None) if is_shell(one.program) => TextReader::Shell,
@@ -536,10 +549,12 @@ impl Reader<'_> {
         let span = words[0].0.span.start..words[words.len() - 1].0.span.end;
         let mut all = words.into_iter().map(|(w, _)| w);
         let assignments = all.by_ref().take(count).collect();
+        let words: Vec<Word> = all.collect();
         self.script.commands.push(Command {
             joint,
             assignments,
-            words: all.collect(),
+            called: called(&words),
+            words,
             span,
             heredoc: self.heredoc,
             depth: self.depth,

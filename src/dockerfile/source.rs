@@ -17,10 +17,15 @@ pub struct Place {
 
 /// The places of many bytes of one text, found in one pass however many they are.
 pub fn places(text: &str, offsets: impl IntoIterator<Item = usize>) -> HashMap<usize, Place> {
+    places_in_order(text, offsets).into_iter().collect()
+}
+
+/// The same, in the order of the text.
+pub(super) fn places_in_order(text: &str, offsets: impl IntoIterator<Item = usize>) -> Vec<(usize, Place)> {
     let mut offsets: Vec<usize> = offsets.into_iter().map(|o| o.min(text.len())).collect();
     offsets.sort_unstable();
     offsets.dedup();
-    let mut found = HashMap::with_capacity(offsets.len());
+    let mut found = Vec::with_capacity(offsets.len());
     let (mut at, mut line, mut column) = (0, 1, 1);
     // A byte order mark takes no column on anyone's screen.
     if text.starts_with('\u{feff}') {
@@ -40,7 +45,7 @@ pub fn places(text: &str, offsets: impl IntoIterator<Item = usize>) -> HashMap<u
             column += tail.iter().filter(|b| (**b & 0xc0) != 0x80).count();
             at = offset;
         }
-        found.insert(offset, Place { line, column });
+        found.push((offset, Place { line, column }));
     }
     found
 }

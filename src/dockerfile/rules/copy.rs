@@ -6,6 +6,7 @@ use super::super::arguments::nearest;
 use super::super::instruction::{Instruction, Name, Word};
 use super::super::lint::{Finding, Severity, Subject, insert, rewrite};
 use super::super::words;
+use super::stages::{GUESSES, MANY};
 use super::{RULE, Rule};
 
 pub(super) static RULES: &[Rule] = &[
@@ -260,9 +261,9 @@ fn unknown_source(subject: &Subject<'_>, found: &mut Vec<Finding>) {
             }
             None => {
                 let finding = Finding::at(&span).says(format!("{from} is no stage above and no image with a tag"));
-                // A few hundred names are enough to look for what was meant.
-                let above = subject.file.stages[..stage].iter().rev().take(200).filter_map(|s| s.name.as_deref());
-                found.push(match nearest(from, above) {
+                let above = subject.file.stages[..stage].iter().rev().take(MANY).filter_map(|s| s.name.as_deref());
+                let near = if found.len() < GUESSES { nearest(from, above) } else { None };
+                found.push(match near {
                     Some(near) => finding
                         .mend(format!("Did you mean {near}?"))
                         .guess(format!("Write {near}"), vec![rewrite(&span, near)]),

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::super::arguments::nearest;
-use super::super::instruction::{Dockerfile, Instruction, Name, Stage};
+use super::super::instruction::{Dockerfile, Instruction, Stage};
 use super::super::lint::{Finding, Severity, Subject, insert, rewrite};
 use super::super::variables::{self, uses_of};
 use super::super::words::unquoted;
+use super::stages::{GUESSES, MANY};
 use super::{RULE, Rule};
 
 pub(super) static RULES: &[Rule] = &[
@@ -254,8 +255,10 @@ fn undefined_in_from(subject: &Subject<'_>, found: &mut Vec<Finding>) {
                 }
                 let mut finding =
                     Finding::at(&one.span).says(format!("${} is not set before the first FROM", one.name));
-                let names = known.keys().map(String::as_str).chain(PLATFORM.iter().copied());
-                if let Some(near) = nearest(&one.name, sorted(names)) {
+                let names = known.keys().map(String::as_str).filter(|_| known.len() <= MANY);
+                let guess = found.len() < GUESSES;
+                let near = guess.then(|| nearest(&one.name, sorted(names.chain(PLATFORM.iter().copied())))).flatten();
+                if let Some(near) = near {
                     let title = format!("Write {near}");
                     finding =
                         finding.mend(format!("Did you mean ${near}?")).guess(title, vec![rewrite(&one.span, near)]);
@@ -277,9 +280,4 @@ fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 pub(super) fn line_before(text: &str, instruction: &Instruction, line: &str) -> super::super::lint::Edit {
     let ending = if text.get(..instruction.span.end).is_some_and(|t| t.contains("\r\n")) { "\r\n" } else { "\n" };
     insert(instruction.span.start, format!("{line}{ending}"))
-}
-
-/// Whether an instruction is a `FROM`.
-pub(super) fn is_from(instruction: &Instruction) -> bool {
-    instruction.name == Name::From
 }

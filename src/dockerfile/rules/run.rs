@@ -325,7 +325,7 @@ fn pipes(subject: &Subject<'_>, found: &mut Vec<Finding>) {
 fn careless(subject: &Subject<'_>, found: &mut Vec<Finding>) {
     let shells = shells(subject);
     for (number, instruction, script) in subject.runs() {
-        let reader = TextReader::of(instruction);
+        let reader = if instruction.heredocs.is_empty() { TextReader::Other } else { script.reader() };
         if reader == TextReader::Other || shells[number].other {
             continue;
         }

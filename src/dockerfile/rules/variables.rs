@@ -1,12 +1,13 @@
 //! `ARG`, `ENV` and `LABEL`, and who asks for what they set.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use super::super::arguments::nearest;
 use super::super::instruction::{Instruction, Name};
 use super::super::lint::{Finding, Severity, Subject, insert, rewrite};
 use super::super::variables::uses_of;
-use super::from::{PLATFORM, is_from, line_before};
+use super::from::{PLATFORM, line_before};
+use super::stages::{GUESSES, Names};
 use super::{RULE, Rule};
 
 pub(super) static RULES: &[Rule] = &[
@@ -149,29 +150,27 @@ fn is_secret(name: &str) -> bool {
 }
 
 fn same_line(subject: &Subject<'_>, found: &mut Vec<Finding>) {
-    let escape = subject.file.escape;
-    subject.file.walk(|known: &mut HashSet<String>, _, instruction| {
-        if !matches!(instruction.name, Name::Env | Name::Arg) {
-            return;
-        }
+    let file = subject.file;
+    let mut known = Names::of(file);
+    for instruction in file.instructions.iter().filter(|i| matches!(i.name, Name::Env | Name::Arg)) {
+        let Some(stage) = instruction.stage else { continue };
+        let pairs = instruction.pairs();
         if instruction.name == Name::Env && instruction.arguments.text().contains('$') {
-            let own: HashSet<&str> = instruction.pairs().iter().map(|p| p.name.text.as_str()).collect();
-            for one in uses_of(&instruction.arguments, escape) {
-                let itself = instruction.pairs().partition_point(|p| p.name.span.start <= one.span.start);
-                let itself = itself
-                    .checked_sub(1)
-                    .and_then(|i| instruction.pairs().get(i))
-                    .is_some_and(|p| p.name.text == one.name);
-                if own.contains(one.name.as_str()) && !itself && !known.contains(&one.name) && one.name != "PATH" {
-                    found.push(
-                        Finding::at(&one.span)
-                            .says(format!("{} is set only by this line, so here it is empty", one.name)),
-                    );
+            let own: HashSet<&str> = pairs.iter().map(|p| p.name.text.as_str()).collect();
+            for one in uses_of(&instruction.arguments, file.escape) {
+                let name = one.name.as_str();
+                let itself = pairs.partition_point(|p| p.name.span.start <= one.span.start);
+                let itself = itself.checked_sub(1).and_then(|i| pairs.get(i)).is_some_and(|p| p.name.text == name);
+                if own.contains(name) && !itself && name != "PATH" && !known.has(stage, name) {
+                    let message = format!("{name} is set only by this line, so here it is empty");
+                    found.push(Finding::at(&one.span).says(message));
                 }
             }
         }
-        known.extend(instruction.pairs().iter().map(|p| p.name.text.clone()));
-    });
+        for pair in pairs {
+            known.set(stage, &pair.name.text);
+        }
+    }
 }
 
 /// What a base image or a shell sets.
@@ -195,13 +194,12 @@ fn undefined(subject: &Subject<'_>, found: &mut Vec<Finding>) {
     let global: HashSet<&str> =
         file.global_arguments().flat_map(Instruction::pairs).map(|p| p.name.text.as_str()).collect();
     // A name is told once in a stage; when it is declared for one use it is for all that follow.
-    let mut told: HashSet<(Option<usize>, String)> = HashSet::new();
-    file.walk(|known: &mut BTreeSet<String>, number, instruction| {
-        if is_from(instruction) {
-            // What a parent's ARG set ends with its stage for BuildKit, too, but its default lives on in ENV only;
-            // both are taken as known here.
-            return;
-        }
+    let mut told: HashSet<(usize, String)> = HashSet::new();
+    // What a parent's ARG set ends with its stage for BuildKit; its children are taken to know it all the same.
+    let mut known = Names::of(file);
+    let mut guesses = GUESSES;
+    for (number, instruction) in file.instructions.iter().enumerate().filter(|(_, i)| i.name != Name::From) {
+        let Some(stage) = instruction.stage else { continue };
         let line = instruction.shell().unwrap_or(&instruction.arguments);
         let shell = instruction.name == Name::Run;
         let replaces = matches!(
@@ -220,45 +218,40 @@ fn undefined(subject: &Subject<'_>, found: &mut Vec<Finding>) {
         if (shell || replaces) && line.text().contains('$') && !instruction.broken {
             for one in uses_of(line, file.escape) {
                 let name = one.name.as_str();
-                if one.optional
-                    || known.contains(name)
-                    || PROXY.contains(&name)
-                    || (instruction.name == Name::Env && name == "PATH")
-                {
-                    continue;
-                }
-                // An ARG of the same line is set from left to right.
-                if instruction.pairs().iter().take(64).any(|p| p.name.text == name) {
+                if one.optional || PROXY.contains(&name) || (instruction.name == Name::Env && name == "PATH") {
                     continue;
                 }
                 let outside = global.contains(name) || PLATFORM.contains(&name);
-                if shell && (!outside || sets(subject, number, name)) {
+                // A base image may set anything: without a name like it nearby nothing is said.
+                if (!outside && (shell || guesses == 0 || USUAL.contains(&name))) || known.has(stage, name) {
                     continue;
                 }
-                let near = if outside || shell || USUAL.contains(&name) {
-                    None
-                } else {
-                    nearest(name, known.iter().map(String::as_str))
-                };
-                if (!outside && near.is_none()) || !told.insert((instruction.stage, one.name.clone())) {
+                // An ARG of the same line is set from left to right.
+                if instruction.pairs().iter().take(64).any(|p| p.name.text == name)
+                    || (shell && sets(subject, number, name))
+                    || !told.insert((stage, one.name.clone()))
+                {
                     continue;
                 }
                 let finding = Finding::at(&one.span).says(format!("${name} is not set in this stage"));
-                found.push(match near {
-                    Some(near) => finding
-                        .mend(format!("Did you mean ${near}?"))
-                        .guess(format!("Write {near}"), vec![rewrite(&one.span, near)]),
-                    None => finding.fix(
-                        format!("Write ARG {name} before it"),
-                        vec![line_before(subject.text, instruction, &format!("ARG {name}"))],
-                    ),
-                });
+                if outside {
+                    let edit = line_before(subject.text, instruction, &format!("ARG {name}"));
+                    found.push(finding.fix(format!("Write ARG {name} before it"), vec![edit]));
+                    continue;
+                }
+                guesses -= 1;
+                if let Some(near) = nearest(name, known.own(stage)) {
+                    let finding = finding.mend(format!("Did you mean ${near}?"));
+                    found.push(finding.guess(format!("Write {near}"), vec![rewrite(&one.span, near)]));
+                }
             }
         }
         if matches!(instruction.name, Name::Arg | Name::Env) {
-            known.extend(instruction.pairs().iter().map(|p| p.name.text.clone()));
+            for pair in instruction.pairs() {
+                known.set(stage, &pair.name.text);
+            }
         }
-    });
+    }
 }
 
 /// Whether a `RUN` sets a variable of its own.
