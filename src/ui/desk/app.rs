@@ -151,6 +151,7 @@ impl App {
             }
             desk.output.options = self.remembered.runs.get(&key).cloned();
             desk.rules = self.settings.config.lint.choice();
+            desk.beside = self.remembered.beside.unwrap_or(Pane::Files);
             self.desks.open.push(desk);
             id
         };
@@ -175,6 +176,10 @@ impl App {
     /// Back to the lists. The workspace stays as it is, with what is not saved.
     pub(in crate::ui) fn leave_desk(&mut self) {
         let Some(desk) = self.desks.shown() else { return };
+        if self.remembered.beside != Some(desk.beside) {
+            self.remembered.beside = Some(desk.beside);
+            self.out.push(Effect::Remember(Box::new(self.remembered.clone())));
+        }
         let unsaved = desk.unsaved().len();
         if unsaved > 0 {
             let files = crate::text::count(unsaved, "file");
