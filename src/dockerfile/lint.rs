@@ -1,6 +1,6 @@
 //! What is wrong with a Dockerfile, in the order of the file, and what would mend it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
 use super::instruction::{Dockerfile, Form, Instruction, Word};
@@ -184,6 +184,16 @@ impl<'a> Subject<'a> {
         self.each().filter_map(|(i, instruction)| Some((i, instruction, self.scripts[i].as_ref()?)))
     }
 
+    /// All that is called, itself or behind others.
+    fn programs(&self) -> HashSet<&str> {
+        let mut programs = HashSet::new();
+        for command in self.scripts.iter().flatten().flat_map(|s| &s.commands) {
+            programs.extend(command.words.first().map(|w| w.text.as_str()));
+            programs.extend(command.call().map(|c| c.program));
+        }
+        programs
+    }
+
     /// An edit that puts an option behind a word of a command.
     pub(super) fn option(instruction: &Instruction, word: &Word, option: &str) -> Edit {
         let json = matches!(instruction.form, Form::Json(_));
@@ -248,8 +258,12 @@ pub fn lint(text: &str, around: &Surroundings<'_>) -> Vec<Diagnostic> {
     let subject = Subject { text, file: &file, around, scripts };
     let pragmas = Pragmas::of(text, &file);
     let mut found: Vec<(&Rule, Finding)> = Vec::new();
+    let programs = subject.programs();
     for rule in rules::rules() {
         if !around.rules.has(rule) || pragmas.everywhere(rule) {
+            continue;
+        }
+        if !rule.programs.is_empty() && !rule.programs.iter().any(|p| programs.contains(p)) {
             continue;
         }
         let mut findings = Vec::new();

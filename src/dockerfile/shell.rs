@@ -294,6 +294,7 @@ impl Reader<'_> {
                 }
                 b'\\' if self.peek(1) == Some(b'\n') => self.at += 2,
                 b'\\' if self.peek(1) == Some(b'\r') && self.peek(2) == Some(b'\n') => self.at += 3,
+                0x0b => self.at += 1,
                 _ if byte.is_ascii_whitespace() => self.at += 1,
                 b'#' => {
                     self.at = memchr::memchr(b'\n', &self.bytes[self.at..self.end]).map_or(self.end, |i| self.at + i);
@@ -316,7 +317,12 @@ impl Reader<'_> {
                     self.depth = self.depth.saturating_sub(1).max(base);
                 }
                 b'<' | b'>' => self.redirect(0),
-                _ => self.word(),
+                _ => {
+                    let before = self.at;
+                    self.word();
+                    // Whatever a word is taken to be, reading goes on.
+                    self.at = self.at.max(before + 1);
+                }
             }
         }
         self.finish(Joint::Then);
@@ -618,6 +624,7 @@ mod tests {
         );
         assert_eq!(commands("RUN echo \"$(pip install x) y\" && z"), ["echo $(pip install x) y", "z", "pip install x"]);
         assert_eq!(commands("RUN [\"pip\", \"install\"]"), ["pip install"]);
+        assert_eq!(commands("RUN a \u{b} b\u{b}c\u{c}d"), ["a b c d"]);
         assert_eq!(commands("RUN while ! a; do { b; }; done # c"), ["a", "b"]);
     }
 

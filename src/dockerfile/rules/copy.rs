@@ -141,6 +141,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Write ADD, which unpacks it while it copies, or mount it: RUN --mount=type=bind.",
         bad: "FROM debian:12\nCOPY app.tar.gz /tmp/\nRUN tar -xzf /tmp/app.tar.gz\n",
         good: "FROM debian:12\nADD app.tar.gz /app/\n",
+        programs: &["tar"],
         check: archives,
         ..RULE
     },

@@ -39,6 +39,8 @@ pub struct Rule {
     pub good: &'static str,
     /// What its fix makes of the bad one.
     pub fixed: Option<&'static str>,
+    /// It can find something only where one of these is called; empty when that does not matter.
+    pub(super) programs: &'static [&'static str],
     pub(super) check: fn(&Subject<'_>, &mut Vec<Finding>),
 }
 
@@ -60,6 +62,7 @@ const RULE: Rule = Rule {
     bad: "",
     good: "",
     fixed: None,
+    programs: &[],
     check: |_, _| {},
 };
 

@@ -18,6 +18,7 @@ pub(super) static RULES: &[Rule] = &[
         fixed: Some(
             "FROM debian:12\nRUN apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*\n",
         ),
+        programs: &["apt", "apt-get"],
         check: |subject, found| {
             let shipped = subject.file.shipped();
             for (_, instruction, script) in subject.runs() {
@@ -54,6 +55,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM alpine:3.22\nRUN apk add curl\n",
         good: "FROM alpine:3.22\nRUN apk add --no-cache curl\n",
         fixed: Some("FROM alpine:3.22\nRUN apk add --no-cache curl\n"),
+        programs: &["apk"],
         check: |subject, found| {
             for (instruction, _, call) in calls(subject, "apk") {
                 let Some(add) = argument(&call, &["add"]) else { continue };
@@ -74,6 +76,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM debian:12\nRUN apt-get install --no-install-recommends curl\n",
         good: "FROM debian:12\nRUN apt-get install -y --no-install-recommends curl\n",
         fixed: Some("FROM debian:12\nRUN apt-get install -y --no-install-recommends curl\n"),
+        programs: &["apt", "apt-get"],
         check: |subject, found| {
             let mut before = None;
             for (_, instruction, command) in commands(subject) {
@@ -97,6 +100,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM debian:12\nRUN apt-get install -y curl\n",
         good: "FROM debian:12\nRUN apt-get install -y --no-install-recommends curl\n",
         fixed: Some("FROM debian:12\nRUN apt-get install --no-install-recommends -y curl\n"),
+        programs: &["apt", "apt-get"],
         check: |subject, found| {
             for (instruction, _, call) in calls(subject, "apt-get").chain(calls(subject, "apt")) {
                 let Some(install) = argument(&call, &["install"]) else { continue };
@@ -117,6 +121,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM debian:12\nRUN apt install -y --no-install-recommends curl\n",
         good: "FROM debian:12\nRUN apt-get install -y --no-install-recommends curl\n",
         fixed: Some("FROM debian:12\nRUN apt-get install -y --no-install-recommends curl\n"),
+        programs: &["apt"],
         check: |subject, found| {
             for (_, _, call) in calls(subject, "apt") {
                 let finding = Finding::at(&call.name.span);
@@ -143,6 +148,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Join it with the install: apt-get update && apt-get install.",
         bad: "FROM debian:12\nRUN apt-get update\nRUN apt-get install -y --no-install-recommends curl\n",
         good: "FROM debian:12\nRUN apt-get update && apt-get install -y --no-install-recommends curl && rm -rf /var/lib/apt/lists/*\n",
+        programs: &["apt", "apt-get", "apk"],
         check: |subject, found| {
             for (_, instruction, script) in subject.runs() {
                 if only_updates(script) && !mounts(instruction, "/var/") {
@@ -160,6 +166,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM python:3.13\nRUN pip install flask==3.1.0\n",
         good: "FROM python:3.13\nRUN pip install --no-cache-dir flask==3.1.0\n",
         fixed: Some("FROM python:3.13\nRUN pip install --no-cache-dir flask==3.1.0\n"),
+        programs: &["pip"],
         check: pip_cache,
         ..RULE
     },
@@ -171,6 +178,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Write a version, as in flask==3.1.0, or install from a list: pip install -r requirements.txt.",
         bad: "FROM python:3.13\nRUN pip install --no-cache-dir flask\n",
         good: "FROM python:3.13\nRUN pip install --no-cache-dir flask==3.1.0\n",
+        programs: &["pip"],
         check: |subject, found| {
             for (_, _, call) in calls(subject, "pip") {
                 if argument(&call, &["install"]).is_none() || call.has(&["-r", "--requirement", "-c", "--constraint"]) {
@@ -195,6 +203,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Write a version, as in express@5.1.0.",
         bad: "FROM node:22\nRUN npm install -g typescript\n",
         good: "FROM node:22\nRUN npm install -g typescript@5.9.2\n",
+        programs: &["npm"],
         check: |subject, found| {
             for (_, _, call) in calls(subject, "npm") {
                 let Some(install) = argument(&call, &["install", "i", "add"]) else { continue };
@@ -217,6 +226,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Write a version, as in rake:13.3.0.",
         bad: "FROM ruby:3.4\nRUN gem install rake\n",
         good: "FROM ruby:3.4\nRUN gem install rake:13.3.0\n",
+        programs: &["gem"],
         check: |subject, found| {
             for (_, _, call) in calls(subject, "gem") {
                 if call.has(&["-v", "--version"]) || argument(&call, &["install"]).is_none() {
@@ -241,6 +251,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Write a version, as in example.com/tool@v1.2.0.",
         bad: "FROM golang:1.25\nRUN go install example.com/tool@latest\n",
         good: "FROM golang:1.25\nRUN go install example.com/tool@v1.2.0\n",
+        programs: &["go"],
         check: |subject, found| {
             for (_, _, call) in calls(subject, "go") {
                 let Some(install) = argument(&call, &["install", "get"]) else { continue };
@@ -263,6 +274,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM rockylinux:9\nRUN yum install curl && yum clean all\n",
         good: "FROM rockylinux:9\nRUN yum install -y curl && yum clean all\n",
         fixed: Some("FROM rockylinux:9\nRUN yum install -y curl && yum clean all\n"),
+        programs: &["yum"],
         check: |subject, found| asks(subject, &["yum"], found),
         ..RULE
     },
@@ -275,6 +287,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM fedora:42\nRUN dnf install curl && dnf clean all\n",
         good: "FROM fedora:42\nRUN dnf install -y curl && dnf clean all\n",
         fixed: Some("FROM fedora:42\nRUN dnf install -y curl && dnf clean all\n"),
+        programs: &["dnf", "microdnf"],
         check: |subject, found| asks(subject, &["dnf", "microdnf"], found),
         ..RULE
     },
@@ -287,6 +300,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM rockylinux:9\nRUN yum install -y curl\n",
         good: "FROM rockylinux:9\nRUN yum install -y curl && yum clean all\n",
         fixed: Some("FROM rockylinux:9\nRUN yum install -y curl && yum clean all\n"),
+        programs: &["yum"],
         check: |subject, found| keeps(subject, &["yum"], found),
         ..RULE
     },
@@ -299,6 +313,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM fedora:42\nRUN dnf install -y curl\n",
         good: "FROM fedora:42\nRUN dnf install -y curl && dnf clean all\n",
         fixed: Some("FROM fedora:42\nRUN dnf install -y curl && dnf clean all\n"),
+        programs: &["dnf", "microdnf"],
         check: |subject, found| keeps(subject, &["dnf", "microdnf"], found),
         ..RULE
     },
@@ -311,6 +326,7 @@ pub(super) static RULES: &[Rule] = &[
         on: false,
         bad: "FROM debian:12\nRUN apt-get install -y --no-install-recommends curl\n",
         good: "FROM debian:12\nRUN apt-get install -y --no-install-recommends curl=8.14.*\n",
+        programs: &["apt", "apt-get"],
         check: |subject, found| {
             for (_, _, call) in calls(subject, "apt-get").chain(calls(subject, "apt")) {
                 if argument(&call, &["install"]).is_some() {
@@ -330,6 +346,7 @@ pub(super) static RULES: &[Rule] = &[
         on: false,
         bad: "FROM alpine:3.22\nRUN apk add --no-cache curl\n",
         good: "FROM alpine:3.22\nRUN apk add --no-cache curl=~8.14\n",
+        programs: &["apk"],
         check: |subject, found| {
             for (_, _, call) in calls(subject, "apk") {
                 if argument(&call, &["add"]).is_some() {

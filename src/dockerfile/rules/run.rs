@@ -15,6 +15,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Write WORKDIR before it.",
         bad: "FROM debian:12\nRUN cd /app && make\n",
         good: "FROM debian:12\nWORKDIR /app\nRUN make\n",
+        programs: &["cd"],
         check: |subject, found| {
             for (_, instruction, script) in subject.runs() {
                 let mut calls = script.commands.iter().filter(|c| c.depth == 0 && c.heredoc.is_none());
@@ -40,6 +41,7 @@ pub(super) static RULES: &[Rule] = &[
         bad: "FROM debian:12\nRUN sudo make install\n",
         good: "FROM debian:12\nRUN make install\n",
         fixed: Some("FROM debian:12\nRUN make install\n"),
+        programs: &["sudo"],
         check: |subject, found| {
             for (_, instruction, command) in commands(subject) {
                 let [sudo, rest @ ..] = command.words.as_slice() else { continue };
@@ -65,27 +67,10 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Remove it, or do it when the container starts.",
         bad: "FROM debian:12\nRUN service nginx start\n",
         good: "FROM debian:12\nRUN nginx -t\n",
+        programs: SENSELESS,
         check: |subject, found| {
-            const NONE: &[&str] = &[
-                "ssh",
-                "vim",
-                "vi",
-                "nano",
-                "shutdown",
-                "reboot",
-                "service",
-                "systemctl",
-                "ps",
-                "free",
-                "top",
-                "htop",
-                "kill",
-                "mount",
-                "umount",
-                "ifconfig",
-            ];
             for (_, _, command) in commands(subject) {
-                if let Some(call) = command.call().filter(|c| NONE.contains(&c.program)) {
+                if let Some(call) = command.call().filter(|c| SENSELESS.contains(&c.program)) {
                     let message = format!("`{}` makes no sense in a build", call.program);
                     found.push(Finding::at(&call.name.span).says(message));
                 }
@@ -101,6 +86,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Choose one of them.",
         bad: "FROM debian:12\nRUN curl -fO https://a.example/x\nRUN wget https://a.example/y\n",
         good: "FROM debian:12\nRUN curl -fO https://a.example/x\nRUN curl -fO https://a.example/y\n",
+        programs: &["curl", "wget"],
         check: |subject, found| {
             let (mut stage, mut first, mut told) = (None, "", false);
             for (_, instruction, command) in commands(subject) {
@@ -128,6 +114,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Write SHELL [\"/bin/bash\", \"-c\"].",
         bad: "FROM debian:12\nRUN ln -sf /bin/bash /bin/sh\n",
         good: "FROM debian:12\nSHELL [\"/bin/bash\", \"-c\"]\n",
+        programs: &["ln"],
         check: |subject, found| {
             for (_, _, command) in commands(subject) {
                 if command
@@ -185,6 +172,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Download it to a file, compare its checksum, then run it.",
         bad: "FROM debian:12\nSHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nRUN curl -f https://a.example/x | sh\n",
         good: "FROM debian:12\nADD --checksum=sha256:24454f830cdb571e2c4ad15481119c43b3cafd48dd869a9b2945d1036d1dc68d https://a.example/x /x\nRUN sh /x\n",
+        programs: &["curl", "wget"],
         check: |subject, found| {
             for (_, _, script) in subject.runs() {
                 for pair in script.commands.windows(2) {
@@ -207,6 +195,7 @@ pub(super) static RULES: &[Rule] = &[
         mend: "Give the files to the user who needs them: COPY --chown, chown, or a smaller mode such as 755.",
         bad: "FROM debian:12\nRUN chmod -R 777 /app\n",
         good: "FROM debian:12\nRUN chmod -R 755 /app\n",
+        programs: &["chmod"],
         check: |subject, found| {
             for (_, _, command) in commands(subject) {
                 let Some(call) = command.call().filter(|c| c.program == "chmod") else { continue };
@@ -238,6 +227,26 @@ pub(super) static RULES: &[Rule] = &[
         },
         ..RULE
     },
+];
+
+/// What needs a system, a terminal or somebody who looks on.
+const SENSELESS: &[&str] = &[
+    "ssh",
+    "vim",
+    "vi",
+    "nano",
+    "shutdown",
+    "reboot",
+    "service",
+    "systemctl",
+    "ps",
+    "free",
+    "top",
+    "htop",
+    "kill",
+    "mount",
+    "umount",
+    "ifconfig",
 ];
 
 /// Every command of every `RUN`.
