@@ -294,7 +294,8 @@ impl Build {
 impl Step {
     fn seen(&mut self, seen: StepSeen) {
         let (place, rest) = StepPlace::of_name(&seen.name);
-        self.name = one_line(rest);
+        // Nobody writes the whole name of an image of the usual registry.
+        self.name = one_line(rest).replace("docker.io/library/", "").replace("docker.io/", "");
         self.at = seen.place.or(place);
         if let Some(StepPlace::Stage { stage, .. }) = &mut self.at {
             *stage = clean(stage).into_owned();
