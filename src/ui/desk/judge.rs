@@ -1,12 +1,88 @@
 //! What is wrong with a text, whatever it is written in.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::dockerfile::ignore::Ignore;
-use crate::dockerfile::{self, Severity, Surroundings};
-use crate::ui::editor::Language;
+use crate::dockerfile::{self, Diagnostic, Severity, Surroundings};
+use crate::ui::editor::{self, Language, Mark};
 
-use super::{LintOrder, Problem};
+use super::LintOrder;
+
+/// Changes of a text: bytes, and what shall stand there.
+pub type Edits = Vec<(Range<usize>, String)>;
+
+/// Something wrong with a text: of a Dockerfile by a rule, of other files by their grammar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The rule, such as `DL3006`; empty for what a grammar says.
+    pub code: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// First line, from 0, and its characters.
+    pub line: usize,
+    /// The first character of it, from 0.
+    pub from: usize,
+    /// The character after the last one on that line.
+    pub to: usize,
+    /// What is wrong.
+    pub message: String,
+    /// Why that is bad.
+    pub why: String,
+    /// How to mend it.
+    pub mend: String,
+    /// What a quick fix is called, and its edits: bytes and what shall stand there.
+    pub fix: Option<(String, Edits)>,
+}
+
+impl Problem {
+    /// What a rule found.
+    pub fn of(found: Diagnostic) -> Self {
+        let line = found.start.line.saturating_sub(1);
+        let from = found.start.column.saturating_sub(1);
+        // A mark stands on one line: where something is wrong with several, on the first.
+        let to = if found.end.line == found.start.line { found.end.column.saturating_sub(1) } else { usize::MAX };
+        Self {
+            code: found.code.to_owned(),
+            severity: found.severity,
+            line,
+            from,
+            to: to.max(from + 1),
+            message: found.message,
+            why: found.why.to_owned(),
+            mend: found.mend,
+            fix: found.fix.map(|f| (f.title, f.edits.into_iter().map(|e| (e.span, e.text)).collect())),
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            line: self.line,
+            from_column: self.from,
+            to_column: self.to,
+            severity: match self.severity {
+                Severity::Error => editor::Severity::Error,
+                Severity::Warning => editor::Severity::Warning,
+                Severity::Info => editor::Severity::Info,
+            },
+            text: self.headline(),
+        }
+    }
+
+    /// Code and message.
+    pub fn headline(&self) -> String {
+        if self.code.is_empty() { self.message.clone() } else { format!("{} {}", self.code, self.message) }
+    }
+}
+
+/// Errors before warnings before what is merely good to know.
+pub fn severity_order(severity: Severity) -> u8 {
+    match severity {
+        Severity::Error => 0,
+        Severity::Warning => 1,
+        Severity::Info => 2,
+    }
+}
 
 /// What is wrong with a text.
 pub fn judge(order: &LintOrder, ignore: Option<&str>) -> Vec<Problem> {

@@ -6,10 +6,13 @@
 
 mod actions;
 mod app;
+mod asked;
+mod build;
 mod conflict;
 mod files;
 mod guide;
 mod judge;
+mod keys;
 pub mod layout;
 mod news;
 mod output;
@@ -37,11 +40,11 @@ use super::view::Tone;
 pub use app::Desks;
 pub use files::{FileRow, Tree};
 pub use guide::{OWN, markdown};
-pub use judge::judge;
+pub use judge::{Edits, Problem, judge, severity_order};
 pub use output::{Jump, Output, OutputTab};
 pub use remembered::{Remembered, Shares};
 pub use run::{AskOrder, KEPT, RunSeen, RunWatch};
-pub use text::{Buffer, Buffers, Problem, Shown, severity_order};
+pub use text::{Buffer, Buffers, Shown};
 
 /// The file whose text stands in the guide.
 const GUIDE: &str = "README.md";
