@@ -1,6 +1,7 @@
 //! What editing a large file costs: from a key to a drawn frame, beside drawing an empty editor, and beside
 //! the text field that the editor does without.
 
+use std::fmt::Write;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,13 @@ use tui_textarea::{CursorMove, TextArea};
 fn dockerfile() -> String {
     let mut text = String::new();
     for n in 0..3000 {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "# stage {n}\nFROM debian:12 AS stage{n}\nARG VERSION={n}\nENV PATH=\"/opt/$VERSION/bin:$PATH\"\n\
              RUN apt-get update && \\\n    apt-get install -y --no-install-recommends curl={n} \\\n      'ca-certificates' \\\n\
              \x20   && rm -rf /var/lib/apt/lists/*\nCOPY --from=stage0 /app/{n} /srv/app/{n}/with/a/long/enough/path/to/be/real\n\
              CMD [\"/srv/app\", \"--number\", \"{n}\", \"--verbose\"]\n"
-        ));
+        );
     }
     text
 }
@@ -80,7 +82,7 @@ impl Stage {
 }
 
 fn main() {
-    let Ok(terminal) = Terminal::new(TestBackend::new(160, 50)) else { return };
+    let Ok(terminal) = Terminal::new(TestBackend::new(160, 50));
     let mut stage = Stage { terminal, theme: Theme::default(), empty: Duration::from_nanos(1) };
     let blank = Editor::new("", Language::Plain);
     stage.frame(&blank);

@@ -1,8 +1,8 @@
 //! ondeck: a full-screen terminal control panel for Docker.
 //!
 //! The modules form layers; each uses only those below it:
-//! `cli` and `ui` → `tasks` → `stacks`, `sessions`, `builds` → `fleet`, `workspace` → `terminal`, `logs` → `engine` →
-//! `config`, `dockerfile`, `text`.
+//! `cli` and `ui` → `tasks` → `builds`, `stacks` → `sessions` → `fleet`, `workspace` → `terminal`, `logs` → `engine` →
+//! `config` → `dockerfile`, `text`.
 
 pub mod builds;
 pub mod cli;

@@ -14,7 +14,7 @@ use common::live::{Made, endpoint, endpoint_at, until};
 use jiff::Timestamp;
 use ondeck::builds::{
     Build, BuildAsk, BuildEvent, BuildState, Builder, Built, Context, Ended, Failure, Source, StepPlace, StepState,
-    compare,
+    Whether, compare,
 };
 use ondeck::dockerfile::ignore::Rules;
 use ondeck::engine::Engine;
@@ -327,8 +327,8 @@ async fn endless_output_is_bounded_and_can_be_ended() {
         let (source, ask) = (yard.source(), yard.ask(builder));
         let whole = ondeck::builds::build(&yard.engine, &source, &ask, tell, enough.notified());
         assert_eq!(tokio::time::timeout(common::live::PATIENCE, whole).await.unwrap(), Ended::Cancelled);
-        let build = build.lock().unwrap();
-        let run = build.0.instructions().last().unwrap();
+        let (build, _) = build.into_inner().unwrap();
+        let run = build.instructions().last().unwrap();
         assert!(run.output.len() <= 4001 && run.output.dropped() > 0, "{} {}", run.output.len(), run.output.dropped());
         until("yes is gone", async || match processes(&mark) {
             left if left.is_empty() => Ok(()),
@@ -697,7 +697,6 @@ async fn what_is_sent_is_known_before() {
         .file("a/c.log", "yy")
         .file(".dockerignore", "# x\n**/*.log\n");
     let context = Context::look(&yard.source(), "Dockerfile", Rules::BuildKit).await.unwrap();
-    use ondeck::builds::Whether;
     assert_eq!(context.paths().collect::<Vec<_>>(), [".dockerignore", "Dockerfile", "a", "a/b"]);
     let hidden = Whether::Ignored { line: Some(2), file: ".dockerignore".into() };
     for (path, whether) in [
@@ -770,4 +769,41 @@ async fn without_buildkit_the_classic_builder_is_used_and_that_is_said() {
     assert!(build.notes[0].contains("buildkit not supported by daemon"), "{:?}", build.notes);
     assert_eq!(build.steps[1].output.last(1), ["hello"], "{build:#?}");
     assert_eq!(build.steps[1].at, Some(StepPlace::Classic { number: 2, of: 2 }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn podman_builds_the_same() {
+    /// A podman of this test's own.
+    struct Podman(tempfile::TempDir);
+    impl Podman {
+        fn script(&self, verb: &str) -> String {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/podman.sh");
+            let out = std::process::Command::new(script).arg(verb).env("ONDECK_HOSTS", self.0.path()).output().unwrap();
+            String::from_utf8(out.stdout).unwrap().trim().to_owned()
+        }
+    }
+    impl Drop for Podman {
+        fn drop(&mut self) {
+            self.script("down");
+        }
+    }
+    let podman = Podman(tempfile::tempdir().unwrap());
+    let engine = Engine::connect(&endpoint_at(&podman.script("up"))).unwrap();
+    assert_eq!(engine.builder().await.unwrap(), Builder::Classic);
+    let yard = tempfile::tempdir().unwrap();
+    let file = format!("FROM {IMAGE} AS base\nCOPY a /a\nFROM base\nRUN echo said; cat /a\nRUN exit 5\n");
+    write(yard.path(), "Dockerfile", file.as_bytes());
+    write(yard.path(), "a", b"content\n");
+    let source = Source::Dir(yard.path().to_owned());
+    let ask = BuildAsk { tag: "t".into(), network: Some("none".into()), ..BuildAsk::default() };
+    let (build, ended) = run(&engine, &source, &ask).await;
+    let Ended::Failed(failure) = ended else { panic!("{ended:#?}") };
+    assert_eq!((failure.exit_code, failure.at), (Some(5), Some(StepPlace::Classic { number: 5, of: 5 })), "{build:#?}");
+    assert_eq!(build.steps[3].output.last(9), ["said", "content"], "{build:#?}");
+
+    write(yard.path(), "Dockerfile", file.replace("RUN exit 5\n", "").as_bytes());
+    let (build, ended) = run(&engine, &source, &ask).await;
+    let Ended::Built(built) = ended else { panic!("{ended:#?}") };
+    assert!(built.image.starts_with("sha256:") && built.size > 0, "{built:#?}");
+    assert_eq!(build.steps.last().unwrap().state, StepState::Cached, "{build:#?}");
 }

@@ -6,13 +6,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use common::docker::{IMAGE, unique};
+use common::docker::IMAGE;
 use common::guest::Guest;
 use common::live::{endpoint, seen, until, watch};
-use ondeck::config::{Sessions, Size};
-use ondeck::engine::{Engine, ErrorKind, ExecAsk, Ran};
+use ondeck::config::Size;
+use ondeck::engine::{Engine, ErrorKind, ExecAsk};
 use ondeck::sessions::{self, Ask, Progress, Session, Spec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -479,7 +478,7 @@ fn one_lives_in_a_session_through_the_panel_and_finds_it_again_after_a_crash() {
     first.keys("\x1d");
     first.see("goes in");
     first.keys("\x1b");
-    first.see("its Docker");
+    first.see("⏎ workspace");
     first.keys("t");
     first.see("done-42");
     first.keys("docker run --rm debian:bookworm-slim echo inner-$((1+1))\r");
@@ -493,7 +492,7 @@ fn one_lives_in_a_session_through_the_panel_and_finds_it_again_after_a_crash() {
     second.see("SESSION");
     second.keys(&format!("/{}\r", guest.owner));
     second.wait("the session that is still there", |s| s.contains("m  e2e"));
-    second.keys("\r");
+    second.keys("I");
     second.see("› session");
     second.keys("6");
     second.see(IMAGE);

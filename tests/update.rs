@@ -417,7 +417,7 @@ fn the_end_of_a_session_and_its_want_of_memory_are_told() {
 fn one_looks_into_a_session_and_comes_back_by_itself_when_it_ends() {
     let mut stage = with_sessions();
     let host = stage.app.snap.clone();
-    stage.press(&["4", "down", "enter"]);
+    stage.press(&["4", "down", "I"]);
     let mut inner = fixture::snapshot();
     (inner.host, inner.address) = ("session k3f9".into(), "ondeck-session-k3f9 on unix:///x".into());
     stage.send(Msg::Snapshot(Arc::new(inner.clone())));

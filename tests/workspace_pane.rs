@@ -20,17 +20,17 @@ const OUT: &str = "\x1d";
 const SAVE: &str = "\x13";
 const END: &str = "\x1b[1;5F";
 
-/// A panel of this guest's, at the workspace of its one session.
-fn open(guest: &Guest, home: Option<&Path>, columns: u16, rows: u16) -> Terminal {
+/// A panel of this guest's, at the workspace of a session.
+fn open(guest: &Guest, session: &Session, home: Option<&Path>) -> Terminal {
     let home = home.map(|h| h.to_str().unwrap().to_owned());
     let mut env = vec![("USER", guest.owner.as_str())];
     env.extend(home.as_deref().map(|h| ("HOME", h)));
-    let mut panel = Terminal::start(columns, rows, &[], &env);
+    let mut panel = Terminal::start(120, 36, &[], &env);
     panel.keys("4");
-    panel.see(&guest.owner[..12]);
+    panel.see(&session.id);
     // Other tests have sessions, too.
-    panel.keys(&format!("/{}\r", guest.owner));
-    panel.wait("one session", |s| s.contains(&guest.owner[..12]) && s.contains("1 of "));
+    panel.keys(&format!("/{}\r", session.id));
+    panel.see(&format!("session {}", session.id));
     panel.keys("\r");
     panel.see("2 Files");
     panel
@@ -40,7 +40,7 @@ fn open(guest: &Guest, home: Option<&Path>, columns: u16, rows: u16) -> Terminal
 async fn from_an_empty_workspace_to_a_service_that_answers() {
     let guest = Guest::new();
     let session = guest.start(&guest.spec()).await;
-    let mut panel = open(&guest, None, 120, 36);
+    let mut panel = open(&guest, &session, None);
     panel.see("puts a small service here");
     panel.keys("\r");
     // The starter's Dockerfile is open; an error in it is marked, and a key mends it.
@@ -74,7 +74,9 @@ async fn from_an_empty_workspace_to_a_service_that_answers() {
     panel.keys("docker images --format 'have {{.Repository}}' | sort\r");
     panel.see(&format!("have {}", session.workspace));
     panel.keys(OUT);
-    panel.keys("\x1b\x1b");
+    panel.keys("\x1b");
+    panel.see("⏎ writes");
+    panel.keys("\x1b");
     panel.see("SESSION");
 }
 
@@ -88,7 +90,7 @@ async fn a_failing_build_points_to_its_line_and_a_cancelled_one_leaves_nothing()
             "printf 'FROM debian:bookworm-slim\\nRUN echo fine\\nRUN echo the reason >&2; exit 3\\n' > Dockerfile",
         )
         .await;
-    let mut panel = open(&guest, None, 120, 36);
+    let mut panel = open(&guest, &session, None);
     panel.see("exit 3");
     panel.keys("b");
     panel.see("Dockerfile:3");
@@ -122,7 +124,7 @@ async fn nothing_that_was_typed_is_lost() {
     let home = tempfile::tempdir().unwrap();
 
     // Someone else writes the file that one is at: both are shown, nothing is written.
-    let mut panel = open(&guest, Some(home.path()), 120, 36);
+    let mut panel = open(&guest, &session, Some(home.path()));
     panel.see("FROM debian");
     panel.keys("\r");
     panel.see("ctrl-] leaves");
@@ -144,10 +146,10 @@ async fn nothing_that_was_typed_is_lost() {
     guest.told(&session, "head --bytes=12k /dev/zero > small/b || true").await;
     panel.keys(OUT);
     panel.keys("2");
+    panel.see("small/");
+    panel.keys("gl");
     panel.see("a.txt");
-    panel.keys("Gkk");
-    panel.wait("the cursor at the file", |s| s.contains("a.txt"));
-    panel.keys("\r");
+    panel.keys("j\r");
     panel.wait("the file", |s| s.contains("old") && s.contains("⏎ writes"));
     panel.keys("\r");
     panel.see("ctrl-] leaves");
@@ -161,7 +163,7 @@ async fn nothing_that_was_typed_is_lost() {
     kept(home.path(), "much text").await;
     panel.signal(Signal::KILL);
     panel.ended();
-    let mut panel = open(&guest, Some(home.path()), 120, 36);
+    let mut panel = open(&guest, &session, Some(home.path()));
     panel.see("never saved is back");
     panel.see("much text");
 
@@ -182,7 +184,10 @@ async fn nothing_that_was_typed_is_lost() {
     let spec = ondeck::sessions::Spec { workspace: Some(session.workspace.clone()), ..guest.spec() };
     let again: Session = guest.start(&spec).await;
     assert_ne!(again.id, session.id);
-    let mut panel = open(&guest, Some(home.path()), 120, 36);
+    let mut panel = open(&guest, &again, Some(home.path()));
+    // Both files are open again, one beside the other.
+    panel.wait("both", |s| s.contains("Dockerfile ●") && s.contains("a.txt ●"));
+    panel.keys("[");
     panel.see("# before the end");
     panel.keys("\x1b");
     panel.see("SESSION");

@@ -16,6 +16,8 @@ pub(super) struct Reader {
     image: Option<String>,
     /// Whether the step's own line has not ended yet.
     heading: bool,
+    /// The stage that podman is at, how many steps the stages before it have, and how many it has itself.
+    stage: (usize, usize, usize),
     /// Whether the last step is one for the labels that were asked for, and stands in no Dockerfile.
     labels: bool,
 }
@@ -36,15 +38,20 @@ impl Reader {
         }
         self.heading = false;
         if self.container.is_none()
-            && let Some((number, of, name)) = heading(piece)
+            && let Some((stage, number, of, name)) = heading(piece)
         {
+            let (number, of) = self.through(stage, number, of);
             events.extend(self.over(now));
             self.heading = !piece.ends_with('\n');
             let own = of.saturating_sub(usize::from(self.labels));
             let step = StepSeen {
                 key: number.to_string(),
+                place: if self.labels && number == of && name.starts_with("LABEL ") {
+                    None
+                } else {
+                    Some(StepPlace::Classic { number, of: own })
+                },
                 name,
-                place: if self.labels && number == of { None } else { Some(StepPlace::Classic { number, of: own }) },
                 inputs: (number > 1).then(|| (number - 1).to_string()).into_iter().collect(),
                 started: Some(now),
                 ..StepSeen::default()
@@ -97,6 +104,14 @@ impl Reader {
         events
     }
 
+    /// A step's number, and how many there are as far as is known, through all stages: podman counts anew in each.
+    fn through(&mut self, stage: usize, number: usize, of: usize) -> (usize, usize) {
+        let (at, before, size) = self.stage;
+        let before = if stage > at { before.saturating_add(size) } else { before };
+        self.stage = (stage, before, of);
+        (before.saturating_add(number), before.saturating_add(of))
+    }
+
     /// What is told of a base image that is fetched.
     pub(super) fn fetched(&self, id: &str, status: &str, current: u64, total: u64) -> Option<BuildEvent> {
         let step = self.step.as_ref()?.key.clone();
@@ -129,17 +144,23 @@ impl Reader {
     }
 }
 
-/// The number, the count and the instruction of a line that begins a step: `Step 2/7 : RUN make`, and podman's
-/// `STEP 2/7: RUN make`.
-fn heading(piece: &str) -> Option<(usize, usize, String)> {
+/// The stage, the number, the count and the instruction of a line that begins a step: `Step 2/7 : RUN make`, and
+/// podman's `STEP 2/7: RUN make`, before which it says the stage where there are several: `[1/2] STEP 2/2: RUN x`.
+fn heading(piece: &str) -> Option<(usize, usize, usize, String)> {
+    let staged = piece.strip_prefix('[').and_then(|p| p.split_once("] ")).filter(|(_, p)| p.starts_with("STEP "));
+    let (stage, piece) = match staged {
+        Some((stage, rest)) => (stage.split_once('/')?.0.parse().ok()?, rest),
+        None => (0, piece),
+    };
     let rest = piece.strip_prefix("Step ").or_else(|| piece.strip_prefix("STEP "))?;
     let (count, name) = rest.split_once(" : ").or_else(|| rest.split_once(": "))?;
     let (number, of) = count.split_once('/')?;
-    Some((number.parse().ok()?, of.parse().ok()?, name.trim_end().to_owned()))
+    Some((stage, number.parse().ok()?, of.parse().ok()?, name.trim_end().to_owned()))
 }
 
 fn is_id(text: &str) -> bool {
-    text.len() >= 12 && text.bytes().all(|b| b.is_ascii_hexdigit())
+    // Docker shows twelve digits, podman eleven.
+    text.len() >= 11 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// What a command printed: the builder puts what came from standard error in red.

@@ -304,6 +304,11 @@ impl Sieve {
         Self { ignore, entries, ignored, skipped, waiting: Vec::new(), closed: None }
     }
 
+    /// What it sifts by.
+    pub(super) const fn ignore(&self) -> &Ignore {
+        &self.ignore
+    }
+
     #[cfg(test)]
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries

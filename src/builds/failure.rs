@@ -146,7 +146,10 @@ fn number_after(text: &str, words: &str) -> Option<u64> {
 }
 
 fn exit_code(text: &str) -> Option<i64> {
-    ["exit code:", "returned a non-zero code:"].iter().find_map(|w| number_after(text, w)).map(|n| n as i64)
+    ["exit code:", "returned a non-zero code:", "exit status"]
+        .iter()
+        .find_map(|w| number_after(text, w))
+        .map(|n| n as i64)
 }
 
 /// The line of the Dockerfile that a message names.

@@ -251,7 +251,17 @@ impl<R: Read> Read for Whole<'_, R> {
 
 /// Lists a folder of a container.
 async fn find(engine: &Engine, container: &str, dir: &str, sieve: &mut Sieve) -> Result<()> {
-    let ask = ExecAsk::of(["find", dir, "-mindepth", "1", "-printf", "%y %s %P\\0"]);
+    let mut words = vec!["find".to_owned(), dir.to_owned(), "-mindepth".into(), "1".into()];
+    // Of what is ignored whole, not even the names need come here.
+    for closed in sieve.ignore().never_entered() {
+        let pattern = match closed.strip_prefix("**/") {
+            Some(name) => format!("*/{}", literally(name)),
+            None => format!("{}/{}", literally(dir.trim_end_matches('/')), literally(closed)),
+        };
+        words.extend(["-path", &pattern, "-prune", "-printf", PRINTED, "-o"].map(str::to_owned));
+    }
+    words.extend(["-printf", PRINTED].map(str::to_owned));
+    let ask = ExecAsk::of(words);
     let mut exec = engine.exec_piped(container, &ask).await?;
     let mut rest = Vec::new();
     let mut complaint = Vec::new();
@@ -275,6 +285,14 @@ async fn find(engine: &Engine, container: &str, dir: &str, sieve: &mut Sieve) ->
         Some(0) => Ok(()),
         _ => Err(there(&format!("{dir} cannot be listed"), &complaint)),
     }
+}
+
+/// What `find` prints of each: kind, size, path.
+const PRINTED: &str = "%y %s %P\\0";
+
+/// A text as a pattern of `find` that matches only it.
+fn literally(text: &str) -> String {
+    text.chars().flat_map(|c| matches!(c, '*' | '?' | '[' | '\\').then_some('\\').into_iter().chain([c])).collect()
 }
 
 /// A line of `find`.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::context::{Context, LARGE, Sending, Source};
 use super::failure::{self, Failure};
 use super::layers::{self, Built};
-use super::steps::{Build, BuildEvent, StepState};
+use super::steps::{Build, BuildEvent, StepState, one_line};
 use super::{classic, trace};
 use crate::dockerfile::ignore::Rules;
 use crate::engine::{BuildAsk, BuildSaid, Builder, Engine, EngineError, ErrorKind, Result};
@@ -225,7 +225,7 @@ impl Run<'_> {
                         Some(code) if !message.contains("code") => format!("{message} (exit code: {code})"),
                         _ => message,
                     };
-                    return Err(EngineError::new(ErrorKind::Other, message));
+                    return Err(EngineError::new(ErrorKind::Other, one_line(&message)));
                 }
             }
         }

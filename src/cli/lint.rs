@@ -115,12 +115,13 @@ struct Judged {
     found: Vec<Diagnostic>,
 }
 
-pub(super) fn run(out: &mut impl Write, arguments: &Arguments) -> Result<ExitCode, Failure> {
+/// `usual` are the rules that the config wants.
+pub(super) fn run(out: &mut impl Write, arguments: &Arguments, usual: RuleChoice) -> Result<ExitCode, Failure> {
     if arguments.rules {
         list(out, arguments.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let choice = match choice(arguments) {
+    let choice = match choice(arguments, usual) {
         Ok(choice) => choice,
         Err(unknown) => {
             tell(&format!("ondeck: there is no rule {}; `ondeck lint --rules` lists them", text::clean(unknown)));
@@ -154,9 +155,9 @@ pub(super) fn run(out: &mut impl Write, arguments: &Arguments) -> Result<ExitCod
     Ok(if unread { ExitCode::from(2) } else { ExitCode::from(u8::from(counts)) })
 }
 
-fn choice(arguments: &Arguments) -> Result<RuleChoice, &str> {
+fn choice(arguments: &Arguments, usual: RuleChoice) -> Result<RuleChoice, &str> {
     let known = |code: &str| rules().iter().any(|r| r.code.eq_ignore_ascii_case(code));
-    let mut choice = RuleChoice::usual();
+    let mut choice = usual;
     for code in &arguments.only {
         choice = choice.only(if known(code) { code } else { return Err(code) });
     }

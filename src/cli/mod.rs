@@ -127,7 +127,17 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             let endpoint = endpoint(arguments.host.as_deref(), || Ok(config.clone()))?;
             return session::run(command, &endpoint, &config.sessions);
         }
-        Some(Command::Lint(arguments)) => return lint::run(&mut out, &arguments),
+        Some(Command::Lint(lint)) => {
+            let config = match Config::load(arguments.config.as_deref()) {
+                Ok(config) => config,
+                // 1 would mean that something was found.
+                Err(e) => {
+                    tell(&format!("ondeck: {e}"));
+                    return Ok(ExitCode::from(2));
+                }
+            };
+            return lint::run(&mut out, &lint, config.lint.choice());
+        }
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ondeck", &mut script);

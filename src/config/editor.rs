@@ -48,8 +48,8 @@ pub struct Lint {
 impl Lint {
     /// The same, as the rules take it.
     pub fn choice(&self) -> RuleChoice {
-        let off = self.off.iter().fold(RuleChoice::usual(), |choice, code| choice.without(code));
-        self.on.iter().fold(off, |choice, code| choice.with(code))
+        let off = self.off.iter().fold(RuleChoice::usual(), RuleChoice::without);
+        self.on.iter().fold(off, RuleChoice::with)
     }
 }
 

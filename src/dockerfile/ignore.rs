@@ -140,6 +140,21 @@ impl Ignore {
             && !self.excludes(&path)
     }
 
+    /// Folders that are surely not entered, as far as that can be said without looking: paths, and, beginning with
+    /// `**/`, names that are not entered wherever they are. Nothing else is in them than what stands there.
+    pub fn never_entered(&self) -> Vec<&str> {
+        let exceptions = self.patterns.iter().any(|p| p.exception);
+        let plain = |p: &&Pattern| {
+            !p.exception && !p.text.starts_with('/') && p.text.split('/').all(|part| !matches!(part, "." | ".."))
+        };
+        let closed = self.patterns.iter().filter(plain).filter(|p| match &p.matches {
+            Match::Exactly(path) => !self.reaches(path) && !self.may_hold_included(path),
+            Match::Ends(_) => !exceptions && p.text.starts_with("**/"),
+            _ => false,
+        });
+        closed.map(|p| p.text.as_str()).collect()
+    }
+
     /// Whether any of some paths, or a folder they are in, matches any line.
     pub fn matches_any<'a>(&self, mut paths: impl Iterator<Item = &'a str>) -> bool {
         paths.any(|path| self.excludes(path))

@@ -157,33 +157,33 @@ pub enum Job {
     },
     /// Builds an image of a workspace.
     Build {
-        site: Site,
-        ask: BuildAsk,
+        site: Box<Site>,
+        ask: Box<BuildAsk>,
         watch: BuildWatch,
     },
     /// Runs an image as the one container of a workspace; as the image asks for without options.
     RunImage {
-        site: Site,
+        site: Box<Site>,
         image: String,
         name: String,
-        options: Option<Options>,
+        options: Option<Box<Options>>,
         watch: StartWatch,
     },
     /// Stops what a workspace runs.
     StopRun {
-        site: Site,
+        site: Box<Site>,
         container: Id,
         name: String,
     },
     /// Brings a file or folder of this machine into a workspace.
     Upload {
-        site: Site,
+        site: Box<Site>,
         from: PathBuf,
         to: String,
     },
     /// Puts a file or folder of a workspace on this machine.
     Download {
-        site: Site,
+        site: Box<Site>,
         path: String,
         to: PathBuf,
     },
@@ -332,13 +332,13 @@ impl Job {
                 at_site(site, &format!("{words} {}", shell_quote(folder)))
             }
             Self::RunImage { site, image, name, options, .. } => {
-                let words = docker_command(&options.clone().unwrap_or_default(), image, name);
+                let words = docker_command(&options.as_deref().cloned().unwrap_or_default(), image, name);
                 at_site(site, words.strip_prefix("docker ").unwrap_or(&words))
             }
             Self::StopRun { site, name, .. } => at_site(site, &format!("stop {}", shell_quote(name))),
             Self::Upload { site, from, to } => {
                 let from = shell_quote(&from.display().to_string());
-                match site {
+                match &**site {
                     Site::Session { session, .. } => {
                         format!("{docker} cp {from} {}", shell_quote(&format!("{}:/workspace/{to}", session.name)))
                     }
@@ -349,7 +349,7 @@ impl Job {
             }
             Self::Download { site, path, to } => {
                 let to = shell_quote(&to.display().to_string());
-                match site {
+                match &**site {
                     Site::Session { session, .. } => {
                         format!("{docker} cp {} {to}", shell_quote(&format!("{}:/workspace/{path}", session.name)))
                     }

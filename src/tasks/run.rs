@@ -154,7 +154,7 @@ async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
         Job::Forward { session, port, local } => super::session::forward(engine, &session, port, local, teller).await,
         Job::Build { site, ask, watch } => super::workspace::build(&site, &ask, &watch, teller).await,
         Job::RunImage { site, image, name, options, watch } => {
-            super::workspace::start(&site, (&image, &name), options.as_ref(), &watch, teller).await
+            super::workspace::start(&site, (&image, &name), options.as_deref(), &watch, teller).await
         }
         Job::StopRun { site, container, .. } => super::workspace::stop(&site, &container).await,
         Job::Upload { site, from, to } => super::workspace::upload(&site, &from, &to, teller, began).await,

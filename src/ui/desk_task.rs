@@ -233,18 +233,11 @@ impl DeskTasks {
         self.drafts(Kept::Find(id, key.clone()));
         let (watched, msgs) = (workspace.clone(), self.msgs.clone());
         let watch = tokio::spawn(async move {
-            let news = |change| msgs.send(Msg::Desk(id, DeskNews::Changed(change)));
+            // The panel may be gone.
+            let here = |change| msgs.send(Msg::Desk(id, DeskNews::Changed(change))).is_ok();
             match watched.watch().await {
-                Ok(mut changes) => {
-                    while let Some(change) = changes.next().await {
-                        if news(change).is_err() {
-                            return;
-                        }
-                    }
-                }
-                Err(e) => {
-                    let _ = news(Change::Over(e.to_string()));
-                }
+                Ok(mut changes) => while changes.next().await.is_some_and(here) {},
+                Err(e) => drop(here(Change::Over(e.to_string()))),
             }
         });
         let one = Reached {

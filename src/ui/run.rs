@@ -354,7 +354,7 @@ impl Panel {
             }),
             Effect::Logs(order) => self.logs.order(order, &engine),
             Effect::Desk(id, DeskOrder::Outside(order)) => {
-                let (path, result) = edit_outside(*order, terminal)?;
+                let (path, result) = edit_outside(*order, terminal);
                 screen.clear()?;
                 self.ask(async move { Msg::Desk(id, DeskNews::Edited(path, result)) });
             }
@@ -465,7 +465,7 @@ fn remembered_file() -> Option<std::path::PathBuf> {
 }
 
 /// Gives the terminal to the person's own editor; answers with the file and its text when that is left.
-fn edit_outside(order: OutsideOrder, terminal: &Terminal) -> Result<(String, Result<String, String>)> {
+fn edit_outside(order: OutsideOrder, terminal: &Terminal) -> (String, Result<String, String>) {
     let OutsideOrder { path, text, line } = order;
     let editor = ["VISUAL", "EDITOR"].into_iter().find_map(|v| std::env::var(v).ok().filter(|e| !e.trim().is_empty()));
     let editor = editor.unwrap_or_else(|| "vi".to_owned());
@@ -487,7 +487,7 @@ fn edit_outside(order: OutsideOrder, terminal: &Terminal) -> Result<(String, Res
         })
     };
     let result = edited().unwrap_or_else(|e| Err(format!("{editor}: {e}")));
-    Ok((path, result))
+    (path, result)
 }
 
 /// Puts text on the clipboard of the person's own machine, also over SSH (OSC 52).

@@ -146,8 +146,9 @@ impl Stage {
     fn answer(&mut self, effect: Effect) -> Vec<Msg> {
         match effect {
             // A cursor rests at once; other things for later do not come on a stage that stands still.
-            Effect::After(_, msg @ Msg::Rest(_)) => vec![msg],
-            Effect::After(_, msg @ Msg::Desk(_, DeskNews::Rests(..) | DeskNews::Keep(_))) => vec![msg],
+            Effect::After(_, msg @ (Msg::Rest(_) | Msg::Desk(_, DeskNews::Rests(..) | DeskNews::Keep(_)))) => {
+                vec![msg]
+            }
             Effect::Desk(id, order) => self.desk(order).into_iter().map(|news| Msg::Desk(id, news)).collect(),
             Effect::Logs(LogOrder::Open(turn, wanted, ..)) => {
                 let sources: Vec<Source> =

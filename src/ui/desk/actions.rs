@@ -135,12 +135,11 @@ impl Desk {
 
     /// How much would be lost is known: asks.
     pub(super) fn ask_remove(&mut self, path: String, files: u64, bytes: u64) {
-        let what = match files {
-            1 => format!("{} of it are lost for good.", crate::text::size(bytes)),
-            _ => {
-                let files = crate::text::count(files as usize, "file");
-                format!("{files}, {}, are lost for good.", crate::text::size(bytes))
-            }
+        let what = if files == 1 {
+            format!("{} of it are lost for good.", crate::text::size(bytes))
+        } else {
+            let files = crate::text::count(files as usize, "file");
+            format!("{files}, {}, are lost for good.", crate::text::size(bytes))
         };
         self.ask(Overlay::Confirm(Confirm {
             title: format!("Remove {path}?"),

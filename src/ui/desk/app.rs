@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use crate::builds::Site;
 use crate::builds::run::{Options, Texts};
-use crate::config::{Chord, EditorKeys};
+use crate::config::Chord;
 use crate::engine::Address;
 use crate::tasks::{Job, StackVerb, TaskId};
 use crate::ui::action::{Action, Scope};
@@ -127,7 +127,7 @@ impl App {
         // Compose files are named by their whole paths, or as they were given.
         let first = stack.config_files.first().map(|f| f.strip_prefix(&dir).unwrap_or(f).display().to_string());
         let first = first.filter(|f| crate::workspace::check_path(f).is_ok());
-        self.open_desk(Site::Folder { name: stack.name.to_string(), dir, endpoint }, first);
+        self.open_desk(Site::Folder { name: stack.name.clone(), dir, endpoint }, first);
     }
 
     /// Shows the desk of a site; opens one where there is none.
@@ -151,6 +151,7 @@ impl App {
             }
             desk.output.options = self.remembered.runs.get(&key).cloned();
             desk.rules = self.settings.config.lint.choice();
+            desk.beside = self.remembered.beside.unwrap_or(Pane::Files);
             self.desks.open.push(desk);
             id
         };
@@ -175,6 +176,10 @@ impl App {
     /// Back to the lists. The workspace stays as it is, with what is not saved.
     pub(in crate::ui) fn leave_desk(&mut self) {
         let Some(desk) = self.desks.shown() else { return };
+        if self.remembered.beside != Some(desk.beside) {
+            self.remembered.beside = Some(desk.beside);
+            self.out.push(Effect::Remember(Box::new(self.remembered.clone())));
+        }
         let unsaved = desk.unsaved().len();
         if unsaved > 0 {
             let files = crate::text::count(unsaved, "file");
@@ -209,7 +214,9 @@ impl App {
         let Some(id) = self.desks.shown else { return };
         self.at_desk(|desk| {
             let open: Vec<String> = desk.buffers.open.iter().map(|b| b.path.clone()).collect();
-            open.iter().for_each(|path| desk.close_file(path));
+            for path in &open {
+                desk.close_file(path);
+            }
             desk.order(DeskOrder::Close);
         });
         self.leave_desk();
@@ -236,7 +243,9 @@ impl App {
         let now = self.now;
         for desk in &mut self.desks.open {
             desk.now = now;
-            desk.unsaved().iter().for_each(|path| desk.keep(path));
+            for path in desk.unsaved() {
+                desk.keep(&path);
+            }
         }
         self.grant_wishes();
     }
@@ -313,7 +322,7 @@ impl App {
         if !self.desk().is_some_and(|d| d.typing && d.focus == Pane::Editor) {
             return false;
         }
-        let keys = self.editor_keys();
+        let keys = self.settings.config.editor.keys;
         let chord = Chord::of(event);
         let own = self.settings.keymap.lookup(&[Scope::Editing], chord).cloned();
         // Where Vim's keys are wanted, those that both have are Vim's.
@@ -333,14 +342,6 @@ impl App {
             self.ask_of_text(wanted);
         }
         true
-    }
-
-    /// The keys of the editor.
-    pub fn editor_keys(&self) -> Keys {
-        match self.settings.config.editor.keys {
-            EditorKeys::Standard => Keys::Standard,
-            EditorKeys::Vim => Keys::Vim,
-        }
     }
 
     fn ask_of_text(&mut self, wanted: Wanted) {
@@ -608,14 +609,18 @@ impl App {
                 let Some(name) = from.file_name().map(|n| n.to_string_lossy().into_owned()) else {
                     return Err("a file or folder is needed".to_owned());
                 };
-                let job = Job::Upload { site: desk.site.clone(), from: from.clone(), to: format!("{folder}{name}") };
+                let job = Job::Upload {
+                    site: Box::new(desk.site.clone()),
+                    from: from.clone(),
+                    to: format!("{folder}{name}"),
+                };
                 self.start(job);
             }
             Ask::Download(path) => {
                 if text.is_empty() {
                     return Err("a path is needed".to_owned());
                 }
-                let job = Job::Download { site: desk.site.clone(), path: path.clone(), to: home(text) };
+                let job = Job::Download { site: Box::new(desk.site.clone()), path: path.clone(), to: home(text) };
                 self.start(job);
             }
             Ask::RunRequest => {

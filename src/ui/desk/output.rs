@@ -192,7 +192,8 @@ impl Desk {
                     Severity::Warning => Tone::Warn,
                     Severity::Info => Tone::Muted,
                 };
-                Some((all().count().to_string(), tone))
+                let more: usize = self.buffers.open.iter().map(|b| b.unshown).sum();
+                Some(((all().count() + more).to_string(), tone))
             }
             OutputTab::Build => Some(match self.output.build.as_ref()?.lock().build.state {
                 BuildState::Running => ("◐".to_owned(), Tone::Warn),
@@ -241,7 +242,10 @@ impl Desk {
         let mut lines = Vec::new();
         for buffer in self.buffers.open.iter().filter(|b| !b.problems.is_empty()) {
             let mut head = TextLine::new(Tone::Strong, &buffer.path);
-            head.push(Tone::Muted, format!("  {}", count(buffer.problems.len(), "problem")));
+            head.push(Tone::Muted, format!("  {}", count(buffer.problems.len() + buffer.unshown, "problem")));
+            if buffer.unshown > 0 {
+                head.push(Tone::Muted, format!(", the worst {} of them", buffer.problems.len()));
+            }
             lines.push((head, None));
             let mut problems: Vec<_> = buffer.problems.iter().collect();
             problems.sort_by_key(|p| (severity_order(p.severity), p.line, p.from));
@@ -296,7 +300,7 @@ impl Desk {
         self.output.turned.clear();
         let tag = self.tag();
         let ask = BuildAsk { tag, dockerfile, no_cache: clean, ..BuildAsk::default() };
-        self.wishes.push(Wish::Run(Job::Build { site: self.site.clone(), ask, watch }));
+        self.wishes.push(Wish::Run(Job::Build { site: Box::new(self.site.clone()), ask: Box::new(ask), watch }));
         self.show_output(OutputTab::Build);
         self.make_build();
         self.tick();
@@ -429,12 +433,11 @@ impl Desk {
             return;
         }
         let (sign, tone) = match step.state {
-            StepState::Waiting => ("○", Tone::Muted),
             StepState::Running => ("◐", Tone::Warn),
             StepState::Cached => ("✔", Tone::Muted),
             StepState::Done => ("✔", Tone::Good),
             StepState::Failed => ("✖", Tone::Bad),
-            StepState::Cancelled => ("○", Tone::Muted),
+            StepState::Waiting | StepState::Cancelled => ("○", Tone::Muted),
         };
         let time = match step.state {
             StepState::Cached => "cached".to_owned(),

@@ -78,10 +78,10 @@ impl Desk {
         self.output.run = None;
         self.output.answer = None;
         self.wishes.push(Wish::Run(Job::RunImage {
-            site: self.site.clone(),
+            site: Box::new(self.site.clone()),
             image: self.tag(),
             name: self.run_name(),
-            options: self.output.options.clone(),
+            options: self.output.options.clone().map(Box::new),
             watch,
         }));
         self.show_output(OutputTab::Run);
@@ -96,7 +96,7 @@ impl Desk {
             Some(container) => {
                 let name = self.run_name();
                 self.output.stopping = true;
-                self.wishes.push(Wish::Run(Job::StopRun { site: self.site.clone(), container, name }));
+                self.wishes.push(Wish::Run(Job::StopRun { site: Box::new(self.site.clone()), container, name }));
             }
             None => self.tell(Tone::Muted, "nothing runs; R runs what was built"),
         }

@@ -11,8 +11,13 @@ use crate::ui::view::Tone;
 
 /// How long typing has to rest before the text is judged.
 const REST: u64 = 90;
+/// Problems of one file that are marked and listed.
+const SHOWN: usize = 500;
 /// Text that is not saved is kept aside so long after a change.
 const KEEP: u64 = 200;
+
+/// Changes of a text: bytes, and what shall stand there.
+pub type Edits = Vec<(Range<usize>, String)>;
 
 /// Something wrong with a text: of a Dockerfile by a rule, of other files by their grammar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub struct Problem {
     /// How to mend it.
     pub mend: String,
     /// What a quick fix is called, and its edits: bytes and what shall stand there.
-    pub fix: Option<(String, Vec<(Range<usize>, String)>)>,
+    pub fix: Option<(String, Edits)>,
 }
 
 impl Problem {
@@ -101,6 +106,8 @@ pub struct Buffer {
     pub editor: Editor,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
+    /// How many more there are.
+    pub unshown: usize,
     /// What is on the disk, as far as is known; `None` for a file that is not there yet.
     pub stamp: Option<Stamp>,
     /// Whether it is being saved.
@@ -131,6 +138,7 @@ impl Buffer {
             shown: Shown::Reading,
             editor: Editor::new("", language),
             problems: Vec::new(),
+            unshown: 0,
             stamp: None,
             saving: false,
             theirs: None,
@@ -341,8 +349,15 @@ impl Desk {
         if buffer.editor.revision() != revision {
             return;
         }
-        buffer.editor.set_marks(problems.iter().map(Problem::mark).collect());
+        buffer.unshown = problems.len().saturating_sub(SHOWN);
         buffer.problems = problems;
+        // The worst are kept, where there are more than anyone reads.
+        if buffer.unshown > 0 {
+            buffer.problems.sort_by_key(|p| severity_order(p.severity));
+            buffer.problems.truncate(SHOWN);
+            buffer.problems.sort_by_key(|p| (p.line, p.from));
+        }
+        buffer.editor.set_marks(buffer.problems.iter().map(Problem::mark).collect());
     }
 
     /// Keeps aside what is not saved; of what is saved nothing is kept.

@@ -305,7 +305,7 @@ fn text(app: &App, desk: &Desk, frame: &mut Frame<'_>, area: Rect) {
                 symbols: &app.settings.symbols,
                 focused: on && desk.typing,
                 line_numbers: app.settings.config.editor.line_numbers,
-                keys: app.editor_keys(),
+                keys: app.settings.config.editor.keys,
             };
             editor::draw(frame, body, &buffer.editor, &look);
         }
@@ -325,14 +325,17 @@ fn terminal(app: &App, desk: &Desk, frame: &mut Frame<'_>, area: Rect) {
     nothing(app, frame, inside(area), &Empty::new("No terminal is open here", advice));
 }
 
-/// The tabs of the output: first cell from the pane's left edge, tab, what it is called, what it has to tell.
-fn output_tabs(desk: &Desk) -> Vec<(u16, OutputTab, String, Option<(String, Tone)>)> {
+/// A few signs beside a name, and how they are meant.
+type Note = (String, Tone);
+
+/// The tabs of the output: first cell from the pane's left edge, tab, what it has to tell.
+fn output_tabs(desk: &Desk) -> Vec<(u16, OutputTab, Option<Note>)> {
     let mut x = 2;
     let mut tabs = Vec::new();
     for tab in OutputTab::ALL {
         let note = desk.output_note(tab);
         let cells = width(tab.title()) + note.as_ref().map_or(0, |(text, _)| width(text) + 1);
-        tabs.push((x, tab, tab.title().to_owned(), note));
+        tabs.push((x, tab, note));
         x += cells as u16 + 2;
     }
     tabs
@@ -340,16 +343,16 @@ fn output_tabs(desk: &Desk) -> Vec<(u16, OutputTab, String, Option<(String, Tone
 
 /// The tab at a cell of the output's first line, counted from its left edge.
 pub fn output_tab_at(app: &App, x: u16) -> Option<OutputTab> {
-    output_tabs(app.desk()?).into_iter().rfind(|(start, ..)| *start <= x).map(|(_, tab, ..)| tab)
+    output_tabs(app.desk()?).into_iter().rfind(|(start, ..)| *start <= x).map(|(_, tab, _)| tab)
 }
 
 fn output(app: &App, desk: &Desk, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.settings.theme;
     let on = focused(app, desk, Pane::Output);
     let mut title = vec![Span::raw(" ")];
-    for (_, tab, name, note) in output_tabs(desk) {
+    for (_, tab, note) in output_tabs(desk) {
         let here = tab == desk.output.tab;
-        title.push(Span::styled(name, if here { theme.tab_active } else { theme.tab_inactive }));
+        title.push(Span::styled(tab.title(), if here { theme.tab_active } else { theme.tab_inactive }));
         if let Some((text, tone)) = note {
             title.push(Span::styled(format!(" {text}"), style(theme, tone)));
         }

@@ -26,6 +26,7 @@ use std::sync::{Mutex, PoisonError};
 use crossterm::event::{KeyEvent, KeyEventKind};
 use jiff::Timestamp;
 
+pub use crate::config::EditorKeys as Keys;
 pub use completion::{Item, Popup};
 use document::{Document, Edit, Kind, Place, Shift};
 pub use draw::{Look, draw};
@@ -33,17 +34,6 @@ use indent::Indent;
 pub use language::Language;
 pub use marks::{Mark, Severity};
 pub use search::{Case, FindOptions};
-
-/// Which keys one edits with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Keys {
-    /// Those of most editors today: arrows, shift selects, ctrl-c, ctrl-v, ctrl-z.
-    #[default]
-    Standard,
-    /// Those of Vim, for every day.
-    Vim,
-}
 
 /// What became of a key, a click or a paste.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -198,6 +198,12 @@ impl App {
     /// Goes to a terminal, and into it.
     pub(in crate::ui) fn go_to_terminal(&mut self, id: TerminalId) {
         if let Some(place) = self.terminals.place(id) {
+            let container = &self.terminals.open[place].opening.container;
+            match self.desk().map(|d| d.site.container() == Some(container)) {
+                Some(true) => self.at_desk(|desk| desk.focus_on(Pane::Terminal)),
+                Some(false) => self.leave_desk(),
+                None => {}
+            }
             self.show_terminal(place);
             if self.terminals.open[place].alive() {
                 self.enter_terminal();
