@@ -94,7 +94,13 @@ impl Painter {
             self.put(instruction.keyword.clone(), Kind::Keyword);
         }
         for flag in &instruction.flags {
-            self.put(flag.name_span.start.saturating_sub(2)..flag.name_span.end, Kind::Flag);
+            if flag.name_span.start == flag.span.start + 2 {
+                self.put(flag.span.start..flag.name_span.end, Kind::Flag);
+            } else {
+                // A continuation stands between the dashes and the name.
+                self.put(flag.span.start..flag.span.start + 1, Kind::Flag);
+                self.put(flag.name_span.clone(), Kind::Flag);
+            }
             if let Some(span) = &flag.value_span {
                 // A value may go on over lines; then it is left as it is.
                 if let Some(value) = text.get(span.clone()).filter(|v| !v.contains('\n')) {
@@ -122,8 +128,9 @@ impl Painter {
             Form::Pairs(pairs) => {
                 for pair in pairs {
                     self.put(pair.name.span.clone(), Kind::Variable);
-                    if let Some(value) = pair.value.as_ref().filter(|_| !pair.old) {
-                        self.put(value.span.start.saturating_sub(1)..value.span.start, Kind::Operator);
+                    let equals = pair.value.as_ref().and_then(|v| v.span.start.checked_sub(1)).filter(|_| !pair.old);
+                    if let Some(at) = equals.filter(|at| text.as_bytes().get(*at) == Some(&b'=')) {
+                        self.put(at..at + 1, Kind::Operator);
                     }
                 }
                 self.scan(line, Manner::Words);

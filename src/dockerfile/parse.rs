@@ -14,7 +14,7 @@ pub fn parse(text: &str) -> Dockerfile {
         text,
         next: if text.starts_with('\u{feff}') { 3 } else { 0 },
         file: Dockerfile { escape: '\\', lines: vec![0], ..Dockerfile::default() },
-        lasts: None,
+        lasts: [None, None],
     };
     reader.file.lines.extend(memchr::memchr_iter(b'\n', text.as_bytes()).map(|i| i + 1));
     reader.directives();
@@ -48,7 +48,7 @@ struct Reader<'a> {
     file: Dockerfile,
     /// Where each line stands last, as it is and without tabs before it, so that a heredoc without an end is known
     /// without searching for it.
-    lasts: Option<[HashMap<&'a str, usize>; 2]>,
+    lasts: [Option<HashMap<&'a str, usize>>; 2],
 }
 
 impl<'a> Reader<'a> {
@@ -221,18 +221,18 @@ impl<'a> Reader<'a> {
     /// Whether a line further on ends the heredoc.
     fn ends(&mut self, heredoc: &Heredoc) -> bool {
         let text = self.text;
-        let lasts = self.lasts.get_or_insert_with(|| {
-            let mut lasts = [HashMap::new(), HashMap::new()];
+        let chomp = heredoc.chomp;
+        let lasts = self.lasts[usize::from(chomp)].get_or_insert_with(|| {
+            let mut lasts = HashMap::new();
             let mut start = 0;
             for line in text.split_inclusive('\n') {
                 let body = line.trim_end_matches(['\r', '\n']);
-                lasts[0].insert(body, start);
-                lasts[1].insert(body.trim_start_matches('\t'), start);
+                lasts.insert(if chomp { body.trim_start_matches('\t') } else { body }, start);
                 start += line.len();
             }
             lasts
         });
-        lasts[usize::from(heredoc.chomp)].get(heredoc.name.as_str()).is_some_and(|&last| last >= self.next)
+        lasts.get(heredoc.name.as_str()).is_some_and(|&last| last >= self.next)
     }
 
     /// An instruction whose lines are joined. `inside` an `ONBUILD` there is no other.
