@@ -5,8 +5,9 @@ mod common;
 
 use common::docker::host;
 use common::live::{Made, PATIENCE, endpoint_at, seen, watch};
+use ondeck::builds::{Build, Ended, Source, StepPlace};
 use ondeck::engine::model::{Container, State};
-use ondeck::engine::{Engine, LogAsk};
+use ondeck::engine::{BuildAsk, Builder, Engine, LogAsk};
 use ondeck::fleet::Link;
 use ondeck::terminal::{Happened, Opening, Running, Screen, Size};
 
@@ -87,6 +88,40 @@ async fn podman_is_read_as_docker_is() {
     seen(&watched, "its end", ended).await;
 }
 
+/// Both builders of an engine without networks build, and say which step failed.
+async fn builds_work(engine: &Engine) {
+    let dir = tempfile::tempdir().unwrap();
+    for builder in [Builder::BuildKit, Builder::Classic] {
+        for (script, line) in [("echo made > /made", None), ("exit 7", Some(2))] {
+            let text = format!("FROM {}\nRUN {script}\nLABEL dev.ondeck.test=modern\n", common::docker::IMAGE);
+            std::fs::write(dir.path().join("Dockerfile"), &text).unwrap();
+            let ask = BuildAsk {
+                tag: "ondeck-test-modern-build".into(),
+                network: Some("none".into()),
+                builder: Some(builder),
+                ..BuildAsk::default()
+            };
+            let mut build = Build::new(jiff::Timestamp::now());
+            let tell = |event| build.take(event, jiff::Timestamp::now());
+            let source = Source::Dir(dir.path().to_owned());
+            let ended = ondeck::builds::build(engine, &source, &ask, tell, std::future::pending()).await;
+            match (line, ended) {
+                (None, Ended::Built(built)) => assert!(built.size > 0 && !built.layers.is_empty()),
+                (Some(line), Ended::Failed(failure)) => {
+                    assert_eq!(failure.exit_code, Some(7), "{failure:?}");
+                    let file = ondeck::dockerfile::parse(&text);
+                    let at = match failure.at.unwrap() {
+                        StepPlace::Stage { stage, number, .. } => file.buildkit_step(&stage, number),
+                        StepPlace::Classic { number, .. } => file.classic_step(number),
+                    };
+                    assert_eq!(at, Some(line));
+                }
+                (_, other) => panic!("{builder:?} {script}: {other:?}"),
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_engine_is_read_as_the_older_one_is() {
     struct Down;
@@ -105,6 +140,7 @@ async fn a_newer_engine_is_read_as_the_older_one_is() {
     let info = watched.engine().info().await.unwrap();
     let minor: u32 = info.api_version.split_once('.').unwrap().1.parse().unwrap();
     assert!(minor >= 44, "{}", info.api_version);
+    builds_work(watched.engine()).await;
     let id = made.run("a", &["--network", "none", "--init"], &["sh", "-c", "echo hello; sleep infinity"]);
     let up = |s: &ondeck::fleet::Snapshot| s.containers.get(&*id).filter(|c| c.state == State::Running).cloned();
     let container = seen(&watched, "the container", up).await;

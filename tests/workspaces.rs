@@ -183,6 +183,13 @@ fn the_end_of_a_session_takes_no_text_away() {
 }
 
 #[test]
+fn a_session_is_extended_from_its_workspace() {
+    let mut stage = small();
+    stage.press(&["+"]);
+    assert!(matches!(&stage.jobs[..], [Job::ExtendSession { session, .. }] if session.id == "qv7e"));
+}
+
+#[test]
 fn leaving_the_panel_tells_what_is_not_saved_and_keeps_it() {
     let mut stage = small();
     stage.press(&["enter", "# mine", "ctrl-]", "q"]);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tui_input::Input;
 
+use crate::builds::Site;
 use crate::engine::model::Id;
 use crate::engine::{EngineError, ErrorKind};
 use crate::fleet::{Link, Snapshot};
@@ -85,8 +86,15 @@ pub struct Inside {
 }
 
 impl App {
-    /// The session that the keys are about: the selected one, or the one that is looked into.
+    /// The session that the keys are about: the one whose workspace is open, the selected one, or the one that is
+    /// looked into.
     pub fn session_here(&self) -> Option<Session> {
+        if let Some(desk) = self.desk() {
+            return match &desk.site {
+                Site::Session { session, .. } => Some((**session).clone()),
+                Site::Folder { .. } => None,
+            };
+        }
         let selected = match self.here() {
             Some(Target::Session(id)) => self.snap.containers.get(&id).and_then(|c| Session::of(c)),
             _ => None,
@@ -231,7 +239,9 @@ impl App {
             let told = self.times.warned.get(&session.container).copied().unwrap_or(i64::MAX);
             if let Some(due) = due.filter(|at| *at < told && left > 0) {
                 self.times.warned.insert(session.container.clone(), due);
-                let key = if self.inside.is_some() { "+ extends it" } else { "4 shows it, + extends it" };
+                let here = self.inside.is_some()
+                    || self.desk().is_some_and(|d| d.site.container() == Some(&session.container));
+                let key = if here { "+ extends it" } else { "4 shows it, + extends it" };
                 self.tell(urgency(left), format!("session {} ends in {}: {key}", session.id, countdown(left)));
             }
         }
