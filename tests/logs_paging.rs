@@ -25,12 +25,14 @@ struct Log {
 struct Fake {
     logs: Arc<Mutex<Vec<Log>>>,
     more: Arc<Notify>,
+    /// What is followed ends after so many lines, as old engines do when a container ends while it is read.
+    hasty: Option<usize>,
 }
 
 impl Fake {
     fn new(logs: Vec<Vec<(i64, String)>>) -> Arc<Self> {
         let logs = logs.into_iter().map(|lines| Log { lines, stopped: false }).collect();
-        Arc::new(Self { logs: Arc::new(Mutex::new(logs)), more: Arc::default() })
+        Arc::new(Self { logs: Arc::new(Mutex::new(logs)), more: Arc::default(), hasty: None })
     }
 
     fn write(&self, n: usize, time: i64, text: &str) {
@@ -52,6 +54,7 @@ impl LogSource for Fake {
             let since = ask.since.map_or(i64::MIN, |since| since.as_nanosecond() as i64);
             let held = logs.lock().unwrap()[n].lines.len();
             let start = ask.tail.map_or(0, |tail| held.saturating_sub(tail as usize));
+            let hasty = self.hasty.filter(|_| ask.follow);
             let stream = futures::stream::unfold(start, move |at| {
                 let (logs, more) = (Arc::clone(&logs), Arc::clone(&more));
                 async move {
@@ -62,6 +65,9 @@ impl LogSource for Fake {
                         {
                             let logs = logs.lock().unwrap();
                             let log = &logs[n];
+                            if hasty.is_some_and(|most| at >= most) {
+                                return None;
+                            }
                             if at < log.lines.len() {
                                 let end = log.lines.len().min(at + 300);
                                 let wanted = log.lines[at..end].iter().filter(|line| line.0 >= since);
@@ -272,4 +278,24 @@ async fn a_log_is_saved_whole_or_not_at_all() {
     }
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["all.log"]);
+}
+
+#[tokio::test]
+async fn an_engine_that_ends_a_log_too_early_loses_no_line() {
+    let fake = Fake::new(vec![numbered(2000, 7)]);
+    fake.stop(0, true);
+    let hasty = Arc::new(Fake { logs: Arc::clone(&fake.logs), more: Arc::default(), hasty: Some(600) });
+    let mut tail = logs::follow(hasty, sources(1), FollowAsk { tail: None, ..FollowAsk::default() }, &[]);
+    let mut buffer = LogBuffer::default();
+    loop {
+        match tail.next().await.unwrap() {
+            LogEvent::Chunk(chunk) => {
+                buffer.append(chunk);
+            }
+            LogEvent::Ended { .. } => break,
+            LogEvent::BacklogDone => {}
+            LogEvent::Failed { error, .. } => panic!("{error}"),
+        }
+    }
+    assert_eq!(texts(&buffer), names(2000));
 }

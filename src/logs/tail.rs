@@ -312,29 +312,53 @@ impl Session {
         let inbox = self.inbox.clone();
         while self.readers.try_join_next().is_some() {}
         self.readers.spawn(async move {
-            let n16 = u16::try_from(n).unwrap_or(u16::MAX);
-            let last = match from.logs(&source.id, &ask).await {
-                Ok(stream) => {
-                    let mut chunks = Chunks::new(stream, source.reader(n).after(mark));
-                    if inbox.send((n16, Arrival::Opened)).await.is_err() {
-                        return;
-                    }
-                    loop {
-                        match chunks.next().await {
-                            Some(Ok(chunk)) => {
-                                if inbox.send((n16, Arrival::Chunk(chunk))).await.is_err() {
-                                    return;
-                                }
-                            }
-                            Some(Err(error)) => break Arrival::Failed(error),
-                            None => break Arrival::Ended,
-                        }
-                    }
+            let to = (u16::try_from(n).unwrap_or(u16::MAX), inbox);
+            let mut mark = mark;
+            let Some(mut last) = read(&*from, &source, &ask, &mut mark, &to).await else { return };
+            // With its container an older engine may end what is followed before all of it was sent. It is
+            // there still, unless the container is gone with it.
+            if matches!(last, Arrival::Ended) && ask.until.is_none() {
+                let since = mark.and_then(|mark| Timestamp::from_nanosecond(i128::from(mark.nanos)).ok());
+                let tail = if mark.is_some() { None } else { ask.tail };
+                let rest = LogAsk { follow: false, tail, since: since.or(ask.since), until: None };
+                if read(&*from, &source, &rest, &mut mark, &to).await.is_none() {
+                    return;
                 }
-                Err(error) => Arrival::Failed(error),
-            };
+                last = Arrival::Ended;
+            }
+            let (n16, inbox) = to;
             // Without anyone to tell there is nothing left to do.
             drop(inbox.send((n16, last)).await);
         });
+    }
+}
+
+/// Reads one log as far as it goes, and tells how that ended; `None` when nobody listens any more.
+async fn read(
+    from: &dyn LogSource,
+    source: &Source,
+    ask: &LogAsk,
+    mark: &mut Option<Mark>,
+    (n, inbox): &(u16, mpsc::Sender<(u16, Arrival)>),
+) -> Option<Arrival> {
+    let stream = match from.logs(&source.id, ask).await {
+        Ok(stream) => stream,
+        Err(error) => return Some(Arrival::Failed(error)),
+    };
+    let mut chunks = Chunks::new(stream, source.reader(usize::from(*n)).after(*mark));
+    if ask.follow {
+        inbox.send((*n, Arrival::Opened)).await.ok()?;
+    }
+    loop {
+        match chunks.next().await {
+            Some(Ok(chunk)) => {
+                for line in chunk.lines() {
+                    Mark::pass(mark, line.nanos);
+                }
+                inbox.send((*n, Arrival::Chunk(chunk))).await.ok()?;
+            }
+            Some(Err(error)) => return Some(Arrival::Failed(error)),
+            None => return Some(Arrival::Ended),
+        }
     }
 }
