@@ -215,4 +215,5 @@ def main():
             docker("rm", "-f", *ids[i : i + 50])
 
 
-main()
+if __name__ == "__main__":
+    main()

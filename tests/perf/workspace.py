@@ -113,4 +113,5 @@ def measure(options, session):
     press("y")
 
 
-main()
+if __name__ == "__main__":
+    main()
