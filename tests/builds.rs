@@ -221,6 +221,44 @@ async fn a_failure_says_which_step_and_why() {
     }
 }
 
+/// What builders number: an image, a stage before, `scratch`, instructions that change nothing.
+const FAILING: &[(&str, usize)] = &[
+    ("FROM {} AS base\nWORKDIR /\nRUN echo a\nFROM base AS two\nENV A=b\nWORKDIR /x\nRUN exit 3\n", 7),
+    ("FROM scratch AS empty\nCOPY Dockerfile /a\nFROM {}\nCOPY --from=empty /a /b\nRUN exit 3\n", 5),
+    ("ARG V=1\nFROM {}\nARG Q\nRUN echo $Q\n\n# why\nRUN echo on && \\\n    exit 3\n", 7),
+    ("FROM scratch\nCOPY nope /\n", 2),
+    ("FROM {}\nRUN true\nFROM {}\nUSER 0\nRUN exit 3\n", 5),
+    ("FROM {} AS Base\nRUN true\nfrom base\nworkdir /\nrun true\nCOPY nope /\n", 6),
+    ("FROM {}\nWORKDIR /a\nWORKDIR /a\nWORKDIR b\nADD nope /\n", 5),
+    (
+        "FROM scratch AS none\nFROM none AS still\nCOPY Dockerfile /\nFROM {} AS last\nCOPY --from=still / /x\nRUN exit 3\n",
+        6,
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_that_failed_is_found_in_any_stage_by_both_builders() {
+    let engine = Engine::connect(&endpoint()).unwrap();
+    for builder in BOTH {
+        for (text, line) in FAILING {
+            let dir = tempfile::tempdir().unwrap();
+            let text = text.replace("{}", IMAGE);
+            write(dir.path(), "Dockerfile", text.as_bytes());
+            let ask = BuildAsk { builder: Some(builder), no_cache: true, ..BuildAsk::default() };
+            let (build, ended) = run(&engine, &Source::Dir(dir.path().to_owned()), &ask).await;
+            let Ended::Failed(failure) = ended else { panic!("{builder:?}\n{text}{ended:?}") };
+            let names: Vec<_> = build.steps.iter().map(|s| (&s.at, &s.name)).collect();
+            let file = ondeck::dockerfile::parse(&text);
+            let found = match failure.at.clone() {
+                Some(StepPlace::Stage { stage, number, .. }) => file.buildkit_step(&stage, number),
+                Some(StepPlace::Classic { number, .. }) => file.classic_step(number),
+                None => failure.line,
+            };
+            assert_eq!(found, Some(*line), "{builder:?}\n{text}{failure:?}\n{names:#?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_asked_for_arrives() {
     for builder in BOTH {
