@@ -68,16 +68,16 @@ impl Output {
 
     /// The lines that are kept, oldest first; the last may be one that has no end yet, such as a progress bar.
     pub fn lines(&self) -> impl Iterator<Item = OutputLine> + '_ {
+        self.after(0)
+    }
+
+    /// The lines from number `from` on, counted from the first that is kept. Those before cost nothing.
+    pub fn after(&self, from: usize) -> impl Iterator<Item = OutputLine> + '_ {
         let open = [false, true].into_iter().filter_map(|stderr| {
             let open = &self.open[usize::from(stderr)];
             (!open.raw.is_empty()).then(|| OutputLine { text: open.text(), stderr })
         });
-        self.lines.iter().cloned().chain(open)
-    }
-
-    /// The lines from number `from` on, counted from the first that is kept.
-    pub fn after(&self, from: usize) -> impl Iterator<Item = OutputLine> + '_ {
-        self.lines().skip(from)
+        self.lines.iter().skip(from).cloned().chain(open.skip(from.saturating_sub(self.lines.len())))
     }
 
     /// How many lines are kept.

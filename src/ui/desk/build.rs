@@ -207,13 +207,13 @@ impl Desk {
         }
         let running = step.state == StepState::Running;
         let shown = if running { TAIL } else { MOST };
-        let all: Vec<_> = step.output.lines().collect();
-        let hidden = all.len().saturating_sub(shown) + step.output.dropped() as usize;
+        let first = step.output.len().saturating_sub(shown);
+        let hidden = first + step.output.dropped() as usize;
         if hidden > 0 {
             lines.push((TextLine::new(Tone::Muted, format!("          … {hidden} lines before")), None));
         }
         let place = place.map(|line| Jump::File(path.to_owned(), line - 1, 0));
-        for out in all.iter().skip(all.len().saturating_sub(shown)) {
+        for out in step.output.after(first) {
             let tone = if out.stderr { Tone::Warn } else { Tone::Plain };
             let mut line = TextLine::new(Tone::Muted, "        │ ");
             line.push(tone, &out.text);

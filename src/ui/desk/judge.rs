@@ -12,6 +12,17 @@ use super::LintOrder;
 /// Changes of a text: bytes, and what shall stand there.
 pub type Edits = Vec<(Range<usize>, String)>;
 
+/// What mends a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuickFix {
+    /// What it does.
+    pub title: String,
+    /// Whether it is what anyone would want; else it is a guess.
+    pub sure: bool,
+    /// How.
+    pub edits: Edits,
+}
+
 /// Something wrong with a text: of a Dockerfile by a rule, of other files by their grammar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -31,8 +42,8 @@ pub struct Problem {
     pub why: String,
     /// How to mend it.
     pub mend: String,
-    /// What a quick fix is called, and its edits: bytes and what shall stand there.
-    pub fix: Option<(String, Edits)>,
+    /// How it can be mended by a key.
+    pub fix: Option<QuickFix>,
 }
 
 impl Problem {
@@ -51,7 +62,11 @@ impl Problem {
             message: found.message,
             why: found.why.to_owned(),
             mend: found.mend,
-            fix: found.fix.map(|f| (f.title, f.edits.into_iter().map(|e| (e.span, e.text)).collect())),
+            fix: found.fix.map(|f| QuickFix {
+                title: f.title,
+                sure: f.sure,
+                edits: f.edits.into_iter().map(|e| (e.span, e.text)).collect(),
+            }),
         }
     }
 

@@ -40,7 +40,7 @@ use super::view::Tone;
 pub use app::Desks;
 pub use files::{FileRow, Tree};
 pub use guide::{OWN, markdown};
-pub use judge::{Edits, Problem, judge, severity_order};
+pub use judge::{Edits, Problem, QuickFix, judge, severity_order};
 pub use output::{Jump, Output, OutputTab};
 pub use remembered::{Remembered, Shares};
 pub use run::{AskOrder, KEPT, RunSeen, RunWatch};

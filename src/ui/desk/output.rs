@@ -256,8 +256,9 @@ impl Desk {
                 line.push(Tone::Plain, &problem.message);
                 lines.push((line, place.clone()));
                 let mut more = vec![(Tone::Muted, format!("        {}", problem.mend))];
-                if problem.fix.is_some() {
-                    more.push((Tone::Accent, "  f4 does it".to_owned()));
+                if let Some(fix) = &problem.fix {
+                    let words = if fix.sure { "  f4 does it".to_owned() } else { format!("  f4: {}?", fix.title) };
+                    more.push((Tone::Accent, words));
                 }
                 self.long(&more, 8, place.as_ref(), &mut lines);
             }

@@ -414,17 +414,21 @@ impl Desk {
             let here = buffer.problems.iter().any(|p| p.line == line);
             fixable().find(|p| p.line > line).or_else(|| fixable().next()).filter(|_| !here)
         });
-        let Some((title, edits)) = found.and_then(|p| p.fix.clone()) else {
+        let Some(fix) = found.and_then(|p| p.fix.clone()) else {
             let words = match buffer.problem_here() {
                 Some(problem) => format!("no sure fix: {}", problem.mend),
                 None => "nothing here has a sure fix".to_owned(),
             };
             return self.tell(Tone::Muted, words);
         };
-        buffer.editor.apply(&edits);
+        buffer.editor.apply(&fix.edits);
         // The marks stand for the old text; the new ones come at once.
         buffer.fresh = true;
-        self.tell(Tone::Good, title);
+        if fix.sure {
+            self.tell(Tone::Good, fix.title);
+        } else {
+            self.tell(Tone::Warn, format!("{}; a guess, which ctrl-z takes back", fix.title));
+        }
         self.follow_text();
     }
 
