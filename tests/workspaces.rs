@@ -465,6 +465,21 @@ fn the_mouse_writes_opens_and_turns_tabs() {
 }
 
 #[test]
+fn text_is_searched_and_replaced_as_one_step() {
+    let mut stage = small();
+    stage.press(&["enter", "ctrl-f", "server", "enter"]);
+    assert_eq!(stage.app.desk().unwrap().buffers.here().unwrap().editor.cursor().0, 1);
+    stage.press(&["ctrl-f", "nowhere", "enter"]);
+    assert!(stage.text().contains("nowhere is not in this file"));
+    stage.press(&["esc", "ctrl-r", "/server.pl", "tab", "/app/a.pl", "enter"]);
+    assert!(text(&stage).contains("CMD [\"perl\", \"/app/a.pl\"]"), "{}", text(&stage));
+    stage.press(&["ctrl-z"]);
+    assert_eq!(text(&stage), DOCKERFILE);
+    stage.press(&["ctrl-g", "4", "enter"]);
+    assert_eq!(stage.app.desk().unwrap().buffers.here().unwrap().editor.cursor().0, 3);
+}
+
+#[test]
 fn pasted_text_goes_into_the_file_as_one_step() {
     let mut stage = small();
     stage.press(&["enter"]);

@@ -655,7 +655,8 @@ impl App {
         self.ask_prune(what);
     }
 
-    fn prompt(&mut self, title: &str, advice: &str, text: String, ask: Ask) {
+    /// Asks for a line of text.
+    pub(super) fn prompt(&mut self, title: &str, advice: &str, text: String, ask: Ask) {
         self.overlay = Some(Overlay::Prompt(Prompt {
             title: title.to_owned(),
             advice: advice.to_owned(),

@@ -157,6 +157,7 @@ impl App {
                         Ok(())
                     }
                     FormAsk::Run => self.run_asked(&form),
+                    FormAsk::Replace => self.replace_asked(&form),
                 };
                 match taken {
                     Ok(()) => return,
@@ -307,7 +308,6 @@ impl App {
             | Ask::Download(_)
             | Ask::RunRequest
             | Ask::Find
-            | Ask::Replace
             | Ask::Line => self.desk_answered(ask, text),
         }
     }

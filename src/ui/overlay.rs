@@ -184,6 +184,8 @@ pub enum FormAsk {
     Terminal(Id),
     /// How what was built in the open workspace is run.
     Run,
+    /// What is replaced in the open file.
+    Replace,
 }
 
 /// A file that someone else wrote while one was at it.
@@ -235,8 +237,6 @@ pub enum Ask {
     RunRequest,
     /// What is searched for in the open file.
     Find,
-    /// What is searched for, and what shall stand there: `find/replacement`.
-    Replace,
     /// A line of the open file.
     Line,
 }

@@ -7,7 +7,7 @@ use crate::tasks::Job;
 use crate::ui::app::App;
 use crate::ui::editor::{FindOptions, Prompt as Wanted};
 use crate::ui::message::Effect;
-use crate::ui::overlay::{Ask, Field, Form, FormAsk, Overlay, Prompt};
+use crate::ui::overlay::{Ask, Field, Form, FormAsk, Overlay};
 use crate::ui::view::Tone;
 
 use super::DeskOrder;
@@ -16,21 +16,43 @@ impl App {
     pub(super) fn ask_of_text(&mut self, wanted: Wanted) {
         let (title, advice, ask) = match wanted {
             Wanted::Find => ("Search in the file", "letters of either case; /…/ for a regular expression", Ask::Find),
-            Wanted::Replace => ("Replace in the file", "what/with/ ; all of them, one step of undo", Ask::Replace),
+            Wanted::Replace => {
+                let field = |label, advice| Field { label, advice, input: Input::default() };
+                self.overlay = Some(Overlay::Form(Form {
+                    title: "Replace in the file".to_owned(),
+                    fields: vec![
+                        field("what", "letters of either case, unless there are capitals"),
+                        field("with", "empty: it is taken away; one undo brings all of it back"),
+                    ],
+                    at: 0,
+                    verb: "replaces all",
+                    ask: FormAsk::Replace,
+                    error: None,
+                }));
+                return;
+            }
             Wanted::GoToLine => ("Go to line", "its number", Ask::Line),
         };
-        self.ask_line(title, advice, String::new(), ask);
+        self.prompt(title, advice, String::new(), ask);
     }
 
-    /// Asks for a line of text.
-    pub(super) fn ask_line(&mut self, title: &str, advice: &str, text: String, ask: Ask) {
-        self.overlay = Some(Overlay::Prompt(Prompt {
-            title: title.to_owned(),
-            advice: advice.to_owned(),
-            input: Input::new(text),
-            ask,
-            error: None,
-        }));
+    /// Replaces all in the open file; else says which line is wrong, and why.
+    pub(in crate::ui) fn replace_asked(&mut self, form: &Form) -> Result<(), (usize, String)> {
+        let text = |n: usize| form.fields.get(n).map_or(String::new(), |f| f.input.value().to_owned());
+        let (query, with) = (text(0), text(1));
+        if query.is_empty() {
+            return Err((0, "what shall be replaced?".to_owned()));
+        }
+        let mut told = Ok(0);
+        self.at_desk(|desk| {
+            if let Some(buffer) = desk.buffers.here_mut() {
+                told = desk_find(buffer, &query, FindOptions::default()).map(|()| buffer.editor.replace_all(&with));
+            }
+            desk.follow_text();
+        });
+        let count = told.map_err(|why| (0, why))?;
+        self.tell(Tone::Good, format!("replaced {}", crate::text::count(count, "match")));
+        Ok(())
     }
 
     /// Asks how what was built is run.
@@ -152,21 +174,6 @@ impl App {
                     }
                 });
                 result?;
-            }
-            Ask::Replace => {
-                let mut parts = text.splitn(3, '/');
-                let (Some(query), Some(with)) = (parts.next().filter(|q| !q.is_empty()), parts.next()) else {
-                    return Err("expected what/with".to_owned());
-                };
-                let mut told = Ok(0);
-                self.at_desk(|desk| {
-                    if let Some(buffer) = desk.buffers.here_mut() {
-                        told =
-                            desk_find(buffer, query, FindOptions::default()).map(|()| buffer.editor.replace_all(with));
-                    }
-                    desk.follow_text();
-                });
-                self.tell(Tone::Good, format!("replaced {}", crate::text::count(told?, "match")));
             }
             Ask::Line => {
                 let line: usize = text.parse().map_err(|_| format!("{text} is no line number"))?;

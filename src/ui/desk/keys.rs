@@ -96,24 +96,24 @@ impl App {
             Action::Last => self.at_desk(|desk| desk.step(isize::MAX / 2, height)),
             Action::NewFile => {
                 let folder = desk.tree.folder_here();
-                self.ask_line("New file", "its path; with a / at the end, a folder", folder, Ask::NewFile);
+                self.prompt("New file", "its path; with a / at the end, a folder", folder, Ask::NewFile);
             }
             Action::RenameFile => {
                 if let Some(path) = desk.tree.here().map(|r| r.path.clone()) {
                     let title = format!("Rename {path} to");
-                    self.ask_line(&title, "a path in this workspace", path.clone(), Ask::RenameFile(path));
+                    self.prompt(&title, "a path in this workspace", path.clone(), Ask::RenameFile(path));
                 }
             }
             Action::Upload => {
                 let folder = desk.tree.folder_here();
                 let title = format!("Bring into /{folder}");
-                self.ask_line(&title, "a file or folder of this machine", String::new(), Ask::Upload(folder));
+                self.prompt(&title, "a file or folder of this machine", String::new(), Ask::Upload(folder));
             }
             Action::Download => {
                 if let Some(path) = desk.tree.here().map(|r| r.path.clone()) {
                     let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
                     let title = format!("Put {path} on this machine as");
-                    self.ask_line(&title, "a path that is not there yet", name, Ask::Download(path));
+                    self.prompt(&title, "a path that is not there yet", name, Ask::Download(path));
                 }
             }
             Action::StackUp => self.stack_up_at_desk(),
@@ -124,12 +124,7 @@ impl App {
             Action::AskRun => {
                 let request = desk.output.request.clone();
                 let text = if request.is_empty() { "/".to_owned() } else { request };
-                self.ask_line(
-                    "Request to what runs",
-                    "/path, POST /path {\"a\": 1}, :PORT/path",
-                    text,
-                    Ask::RunRequest,
-                );
+                self.prompt("Request to what runs", "/path, POST /path {\"a\": 1}, :PORT/path", text, Ask::RunRequest);
             }
             Action::Copy => self.at_desk(Desk::copy),
             Action::Open
