@@ -16,8 +16,9 @@ use ondeck::builds::{BuildEvent, Failure, StepPlace};
 use ondeck::engine::model::Container;
 use ondeck::engine::request::Answer;
 use ondeck::engine::{Address, Builder, Endpoint, EngineError, ErrorKind};
+use ondeck::fleet::Link;
 use ondeck::tasks::{Job, Outcome, StackVerb, TaskId};
-use ondeck::ui::desk::{DeskNews, OutputTab, Pane};
+use ondeck::ui::desk::{DeskNews, OutputTab, Pane, Reach};
 use ondeck::ui::message::Msg;
 use ondeck::workspace::{Change, Draft, Form};
 
@@ -187,6 +188,22 @@ fn a_session_is_extended_from_its_workspace() {
     let mut stage = small();
     stage.press(&["+"]);
     assert!(matches!(&stage.jobs[..], [Job::ExtendSession { session, .. }] if session.id == "qv7e"));
+}
+
+#[test]
+fn an_engine_that_comes_back_brings_what_changed_meanwhile_and_takes_nothing() {
+    let mut stage = small();
+    stage.press(&["2", "down", "enter", "enter", "# mine"]);
+    let mut away = fixture::sessions();
+    let error = EngineError::new(ErrorKind::Unreachable, "gone");
+    away.link = Link::Down { since: fixture::now(), error, attempts: 1, retry_at: fixture::now() };
+    stage.send(Msg::Snapshot(Arc::new(away)));
+    stage.files.insert("Dockerfile".into(), "FROM meanwhile\n".into());
+    stage.send(Msg::Snapshot(Arc::new(fixture::sessions())));
+    let desk = stage.app.desk().unwrap();
+    let texts: Vec<String> = desk.buffers.open.iter().map(|b| b.editor.text()).collect();
+    assert_eq!(texts, ["FROM meanwhile\n", "# mineprint 1;\n"]);
+    assert_eq!(desk.reach, Reach::Here);
 }
 
 #[test]

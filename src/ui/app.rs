@@ -375,6 +375,7 @@ impl App {
         self.follow_sessions(&before);
         self.follow_desks();
         if back {
+            self.reach_desks_again();
             self.tell(Tone::Good, format!("{} is back", self.snap.host));
         }
         self.shown_load();

@@ -280,6 +280,16 @@ impl App {
         self.grant_wishes();
     }
 
+    /// The engine was away: what watched the workspaces has ended, and they may have changed meanwhile.
+    pub(in crate::ui) fn reach_desks_again(&mut self) {
+        for desk in self.desks.open.iter_mut().filter(|d| d.reach == super::Reach::Here) {
+            desk.reach = super::Reach::Opening;
+            desk.tree.note = None;
+            desk.order(DeskOrder::Open(Box::new(desk.site.clone())));
+        }
+        self.grant_wishes();
+    }
+
     /// The body of the screen, which the panes of a workspace share.
     pub(in crate::ui) fn desk_body(&self) -> Rect {
         Rect::new(0, 2, self.size.width, self.size.height.saturating_sub(3))
