@@ -211,6 +211,10 @@ impl Build {
             }
             BuildEvent::Output { step, bytes, stderr } => {
                 if let Some(step) = self.step_mut(&step) {
+                    // What it prints may be told before that it began.
+                    if step.state == StepState::Waiting {
+                        (step.state, step.started) = (StepState::Running, Some(now));
+                    }
                     step.output.take(&bytes, stderr);
                 }
             }
