@@ -294,6 +294,15 @@ fn processes(mark: &str) -> Vec<String> {
     found
 }
 
+/// Waits until a process with that mark is seen: one look at all processes may miss one.
+async fn runs(mark: &str) {
+    let end = tokio::time::Instant::now() + common::live::PATIENCE;
+    while processes(mark).is_empty() {
+        assert!(tokio::time::Instant::now() < end, "the step's process is never seen");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_build_leaves_nothing_running() {
     for builder in BOTH {
@@ -314,12 +323,12 @@ async fn a_cancelled_build_leaves_nothing_running() {
                 let whole = ondeck::builds::build(&yard.engine, &source, &ask, tell, std::future::pending());
                 tokio::select! {
                     ended = whole => panic!("{ended:?}"),
-                    () = begun.notified() => assert!(!processes(&mark).is_empty()),
+                    () = async { begun.notified().await; runs(&mark).await } => {}
                 }
             } else {
                 let seen = async {
                     begun.notified().await;
-                    assert!(!processes(&mark).is_empty());
+                    runs(&mark).await;
                 };
                 let ended = ondeck::builds::build(&yard.engine, &source, &ask, tell, seen).await;
                 assert_eq!(ended, Ended::Cancelled);

@@ -142,7 +142,7 @@ impl Step {
 /// A build.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Build {
-    /// Its steps, in the order in which the engine told of them.
+    /// Its steps, in the order in which the engine told of them, and within a stage in theirs.
     pub steps: Vec<Step>,
     /// What is sent; `None` until it was looked through.
     pub context: Option<ContextSeen>,
@@ -260,19 +260,20 @@ impl Build {
     }
 
     fn seen(&mut self, seen: StepSeen) {
-        let at = match self.steps.iter().position(|s| s.key == seen.key) {
-            Some(at) => at,
-            None if self.steps.len() >= STEPS => return,
-            None => {
-                let mut step = Step { key: seen.key.clone(), ..Step::default() };
-                if let Some(lines) = self.lines {
-                    step.output = Output::keeping(lines);
-                }
-                self.steps.push(step);
-                self.steps.len() - 1
-            }
-        };
-        self.steps[at].seen(seen);
+        if let Some(step) = self.steps.iter_mut().find(|s| s.key == seen.key) {
+            return step.seen(seen);
+        }
+        if self.steps.len() >= STEPS {
+            return;
+        }
+        let mut step = Step { key: seen.key.clone(), ..Step::default() };
+        if let Some(lines) = self.lines {
+            step.output = Output::keeping(lines);
+        }
+        step.seen(seen);
+        // BuildKit tells of several at once in no order; those of one stage stand in theirs.
+        let later = self.steps.iter().position(|s| comes_after(s.at.as_ref(), step.at.as_ref()));
+        self.steps.insert(later.unwrap_or(self.steps.len()), step);
     }
 
     fn end(&mut self, state: BuildState, now: Timestamp) {
@@ -292,6 +293,16 @@ impl Build {
         }
         self.state = state;
         self.ended = Some(now);
+    }
+}
+
+/// Whether a step stands behind another of the same stage.
+fn comes_after(one: Option<&StepPlace>, other: Option<&StepPlace>) -> bool {
+    match (one, other) {
+        (Some(StepPlace::Stage { stage: a, number: m, .. }), Some(StepPlace::Stage { stage: b, number: n, .. })) => {
+            a == b && m > n
+        }
+        _ => false,
     }
 }
 
@@ -336,4 +347,30 @@ impl Step {
 pub(super) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split(['\n', '\r', '\t']).map(str::trim).filter(|w| !w.is_empty()).collect();
     clean(&words.join(" ")).into_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_of_a_stage_stand_in_their_order_and_what_prints_has_begun() {
+        let mut build = Build::new(Timestamp::UNIX_EPOCH);
+        let step = |name: &str| {
+            BuildEvent::Step(StepSeen { key: name.to_owned(), name: name.to_owned(), ..StepSeen::default() })
+        };
+        for name in
+            ["[internal] x", "[a 3/3] RUN c", "[b 2/2] RUN e", "[a 1/3] FROM a", "[a 2/3] RUN b", "[b 1/2] FROM b"]
+        {
+            build.take(step(name), Timestamp::UNIX_EPOCH);
+        }
+        let keys: Vec<&str> = build.steps.iter().map(|s| s.key.as_str()).collect();
+        let expected =
+            ["[internal] x", "[a 1/3] FROM a", "[a 2/3] RUN b", "[a 3/3] RUN c", "[b 1/2] FROM b", "[b 2/2] RUN e"];
+        assert_eq!(keys, expected);
+        let output = BuildEvent::Output { step: "[b 2/2] RUN e".into(), bytes: b"words\n".to_vec(), stderr: false };
+        build.take(output, Timestamp::UNIX_EPOCH);
+        assert_eq!(build.steps[5].state, StepState::Running);
+    }
 }
