@@ -497,6 +497,21 @@ fn text_is_searched_and_replaced_as_one_step() {
 }
 
 #[test]
+fn long_instructions_are_walked_to_their_end_at_every_width() {
+    let paragraphs: Vec<String> = (0..900).map(|n| format!("paragraph {n} of the guide")).collect();
+    let readme = paragraphs.join("\n\n");
+    let mut stage = at_workspace(120, 36, &[("Dockerfile", DOCKERFILE), ("README.md", &readme)]);
+    stage.press(&["1", "G"]);
+    assert!(stage.text().contains("paragraph 899"), "{}", stage.text());
+    // In a narrower pane the same text takes more lines.
+    let lines = stage.app.desk().unwrap().guide.lines.len();
+    stage.press(&["-", "-", "-", "-", "-", "-", "-", "-"]);
+    assert!(stage.app.desk().unwrap().guide.lines.len() > lines);
+    stage.press(&["g"]);
+    assert!(stage.text().contains("paragraph 0"));
+}
+
+#[test]
 fn pasted_text_goes_into_the_file_as_one_step() {
     let mut stage = small();
     stage.press(&["enter"]);

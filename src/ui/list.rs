@@ -101,13 +101,7 @@ impl ListState {
 
     /// Keeps the cursor on screen, `height` rows high.
     pub fn scroll_into(&mut self, height: usize) {
-        let height = height.max(1);
-        if self.cursor < self.offset {
-            self.offset = self.cursor;
-        } else if self.cursor >= self.offset + height {
-            self.offset = self.cursor + 1 - height;
-        }
-        self.offset = self.offset.min(self.rows.len().saturating_sub(height));
+        self.offset = scrolled(self.offset, self.cursor, self.rows.len(), height);
     }
 
     /// Marks the selected row or takes the mark away, and goes one down.
@@ -153,6 +147,12 @@ impl ListState {
             self.select(parent);
         }
     }
+}
+
+/// The first row on screen so that the cursor is among the `height` that are shown, moved no further than needed.
+pub fn scrolled(offset: usize, cursor: usize, rows: usize, height: usize) -> usize {
+    let height = height.max(1);
+    offset.min(cursor).max((cursor + 1).saturating_sub(height)).min(rows.saturating_sub(height))
 }
 
 fn widest(view: &dyn Rows, cx: &Cx<'_>, rows: &[Row], column: usize, about: &Column) -> u16 {

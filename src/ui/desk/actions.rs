@@ -70,7 +70,7 @@ impl Desk {
                 self.tree.step(by);
                 self.tree.scroll_into(height);
             }
-            Pane::Guide => self.guide.1 = self.guide.1.saturating_add_signed(by).min(500),
+            Pane::Guide => self.guide.step(by, height),
             Pane::Editor => {
                 if let Some(buffer) = self.buffers.here_mut() {
                     let (line, column) = buffer.editor.cursor();
@@ -175,7 +175,7 @@ impl Desk {
                 let line = b.editor.cursor().0;
                 b.editor.selected().unwrap_or_else(|| b.editor.line(line).to_owned())
             }),
-            Pane::Guide => Some(self.guide.0.clone()),
+            Pane::Guide => Some(self.guide.text().to_owned()),
             Pane::Output => self.output.line_here(),
             Pane::Terminal => None,
         };

@@ -56,11 +56,12 @@ impl App {
         self.grant_wishes();
     }
 
-    /// What is long in the output goes over as many lines as the pane is wide.
+    /// What is long in the instructions and the output goes over as many lines as the pane is wide.
     pub(in crate::ui) fn fit_output(&mut self) {
         let (shares, body) = (self.remembered.shares.clone(), self.desk_body());
         if let Some(desk) = self.desks.shown.and_then(|id| self.desks.of(id)) {
-            let width = layout::output_width(desk, &shares, body);
+            desk.guide.fit(layout::inner_width(desk, &shares, body, Pane::Guide));
+            let width = layout::inner_width(desk, &shares, body, Pane::Output);
             if desk.width != width {
                 desk.width = width;
                 desk.make_output();
@@ -84,7 +85,6 @@ impl App {
                 Wish::Run(job) => self.start(job),
                 Wish::Cancel(task) => self.out.push(Effect::Cancel(task)),
                 Wish::Copy(text) => self.out.push(Effect::Copy(text)),
-                Wish::Remember => self.out.push(Effect::Remember(Box::new(self.remembered.clone()))),
             }
         }
     }

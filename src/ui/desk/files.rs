@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::ui::list::scrolled;
 use crate::workspace::{Entry, Inside, Kind, Listing};
 
 /// One line of the tree.
@@ -131,13 +132,7 @@ impl Tree {
 
     /// Keeps the cursor on screen.
     pub fn scroll_into(&mut self, height: usize) {
-        let height = height.max(1);
-        if self.cursor < self.offset {
-            self.offset = self.cursor;
-        } else if self.cursor >= self.offset + height {
-            self.offset = self.cursor + 1 - height;
-        }
-        self.offset = self.offset.min(self.rows.len().saturating_sub(height));
+        self.offset = scrolled(self.offset, self.cursor, self.rows.len(), height);
     }
 
     fn lay_out(&mut self) {

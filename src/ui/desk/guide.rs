@@ -4,7 +4,7 @@ use crate::ui::panes::text::TextLine;
 use crate::ui::view::Tone;
 
 /// What the guide says where a workspace has no README.
-pub const OWN: &str = "\
+const OWN: &str = "\
 # A workspace
 
 Everything for one image is on this screen: its files, an editor, a terminal, and what builds and runs say.
@@ -19,8 +19,44 @@ one, f4 mends it where that is sure.
 A README.md in the workspace stands here instead.
 ";
 
+/// The instructions of a workspace. Their lines are made when they or the pane change, not when they are drawn.
+#[derive(Debug, Default)]
+pub struct Guide {
+    text: String,
+    width: usize,
+    /// The lines, as wide as the pane.
+    pub lines: Vec<TextLine>,
+    /// The first line shown.
+    pub top: usize,
+}
+
+impl Guide {
+    /// What it says, as it was written.
+    pub fn text(&self) -> &str {
+        if self.text.is_empty() { OWN } else { &self.text }
+    }
+
+    pub(super) fn take(&mut self, text: String) {
+        if self.text != text {
+            self.text = text;
+            self.lines = markdown(self.text(), self.width);
+        }
+    }
+
+    pub(super) fn fit(&mut self, width: usize) {
+        if self.width != width {
+            self.width = width;
+            self.lines = markdown(self.text(), width);
+        }
+    }
+
+    pub(super) fn step(&mut self, by: isize, height: usize) {
+        self.top = self.top.saturating_add_signed(by).min(self.lines.len().saturating_sub(height));
+    }
+}
+
 /// Markdown as lines: headings, lists, code; links and emphasis lose their signs.
-pub fn markdown(text: &str, width: usize) -> Vec<TextLine> {
+fn markdown(text: &str, width: usize) -> Vec<TextLine> {
     let mut lines = Vec::new();
     let mut code = false;
     for line in text.lines() {

@@ -210,6 +210,7 @@ impl App {
             (layout::Room::All, false) => &mut shares.right,
         };
         *share = share.saturating_add_signed(by).clamp(14, 60);
+        self.fit_output();
         self.out.push(Effect::Remember(Box::new(self.remembered.clone())));
     }
 }

@@ -68,14 +68,14 @@ pub fn areas(desk: &Desk, shares: &Shares, body: Rect) -> Vec<(Pane, Rect)> {
     panes
 }
 
-/// How many cells a line of the output has, or would have if it were on screen.
-pub fn output_width(desk: &Desk, shares: &Shares, body: Rect) -> usize {
+/// How many cells a line of a pane has, or would have if it were on screen.
+pub fn inner_width(desk: &Desk, shares: &Shares, body: Rect, which: Pane) -> usize {
     let part = |percent: u16| u32::from(body.width) * u32::from(percent) / 100;
-    let shown = areas(desk, shares, body).into_iter().find(|(pane, _)| *pane == Pane::Output);
+    let shown = areas(desk, shares, body).into_iter().find(|(pane, _)| *pane == which);
     let width = match (shown, room(body)) {
         (Some((_, area)), _) => area.width,
         (None, Room::One) => body.width,
-        (None, _) => part(shares.right_of_two) as u16,
+        (None, _) => part(if which.is_left() { shares.left_of_two } else { shares.right_of_two }) as u16,
     };
     usize::from(width.saturating_sub(4)).max(20)
 }

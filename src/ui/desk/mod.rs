@@ -39,7 +39,7 @@ use super::view::Tone;
 
 pub use app::Desks;
 pub use files::{FileRow, Tree};
-pub use guide::{OWN, markdown};
+pub use guide::Guide;
 pub use judge::{Edits, Problem, QuickFix, judge, severity_order};
 pub use output::{Jump, Output, OutputTab};
 pub use remembered::{Remembered, Shares};
@@ -241,8 +241,6 @@ pub enum Wish {
     Cancel(TaskId),
     /// Text for the clipboard.
     Copy(String),
-    /// What shall be remembered changed.
-    Remember,
 }
 
 /// How far the workspace is.
@@ -277,8 +275,8 @@ pub struct Desk {
     narrow: bool,
     /// How many cells a line of the output has.
     width: usize,
-    /// The instructions, as Markdown; and the first line shown.
-    pub guide: (String, usize),
+    /// The instructions.
+    pub guide: Guide,
     /// The files.
     pub tree: Tree,
     /// The open files.
@@ -310,7 +308,7 @@ impl Desk {
             typing: false,
             narrow: false,
             width: 60,
-            guide: (String::new(), 0),
+            guide: Guide::default(),
             tree: Tree::default(),
             buffers: Buffers::default(),
             output: Output::default(),

@@ -32,14 +32,14 @@ impl Desk {
                 if path == super::GUIDE && !self.buffers.open.iter().any(|b| b.path == path) =>
             {
                 if let Ok(crate::workspace::Opened::Text(file)) = *result {
-                    self.guide.0 = file.text;
+                    self.guide.take(file.text);
                 }
             }
             DeskNews::Read(path, result) => {
                 if path == super::GUIDE
                     && let Ok(crate::workspace::Opened::Text(file)) = result.as_ref()
                 {
-                    self.guide.0.clone_from(&file.text);
+                    self.guide.take(file.text.clone());
                 }
                 self.text_read(&path, *result);
             }

@@ -11,7 +11,7 @@ use crate::dockerfile::Severity;
 use crate::text::{fit, width};
 use crate::ui::action::{Action, Scope};
 use crate::ui::app::App;
-use crate::ui::desk::{Buffer, Desk, OutputTab, Pane, Reach, Shown, markdown};
+use crate::ui::desk::{Buffer, Desk, OutputTab, Pane, Reach, Shown};
 use crate::ui::editor::{self, Look};
 use crate::ui::sessions::{countdown, urgency};
 use crate::ui::view::{Empty, Tone};
@@ -119,10 +119,9 @@ fn guide(app: &App, desk: &Desk, frame: &mut Frame<'_>, area: Rect) {
     let theme = &app.settings.theme;
     let title = Line::styled(" Guide ", theme.title);
     let body = airy(area);
-    let source = if desk.guide.0.is_empty() { crate::ui::desk::OWN } else { &desk.guide.0 };
-    let lines = markdown(source, usize::from(body.width));
+    let lines = &desk.guide.lines;
     let most = lines.len().saturating_sub(usize::from(body.height));
-    let top = desk.guide.1.min(most);
+    let top = desk.guide.top.min(most);
     let mut block = pane(app, title, focused(app, desk, Pane::Guide));
     if most > 0 {
         let words = format!(" {}–{} of {} ", top + 1, (top + usize::from(body.height)).min(lines.len()), lines.len());
