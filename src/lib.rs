@@ -1,8 +1,8 @@
 //! ondeck: a full-screen terminal control panel for Docker.
 //!
 //! The modules form layers; each uses only those below it:
-//! `cli` and `ui` → `tasks` → `builds`, `stacks` → `sessions` → `fleet`, `workspace` → `terminal`, `logs` → `engine` →
-//! `config` → `dockerfile`, `text`.
+//! `cli` and `ui` → `tasks` → `judge` → `labs` → `builds`, `stacks` → `sessions` → `fleet`, `workspace` → `terminal`,
+//! `logs` → `engine` → `hints`, `store` → `config` → `dockerfile`, `text`.
 
 pub mod builds;
 pub mod cli;
@@ -10,9 +10,13 @@ pub mod config;
 pub mod dockerfile;
 pub mod engine;
 pub mod fleet;
+pub mod hints;
+pub mod judge;
+pub mod labs;
 pub mod logs;
 pub mod sessions;
 pub mod stacks;
+pub mod store;
 pub mod tasks;
 pub mod terminal;
 pub mod text;

@@ -219,7 +219,7 @@ impl Source {
     }
 
     /// Reads the text as a `T`.
-    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         let options = serde_yaml::options! {
             with_snippet: false,
             // `y` and `on` are words and keys here, not truth.

@@ -1,0 +1,1 @@
+//! Hints: a lab's own ladder, and an assistant that can be asked in its place.
