@@ -5,6 +5,8 @@
 
 mod child;
 mod job;
+mod judging;
+mod lab;
 mod record;
 mod run;
 mod session;
@@ -13,6 +15,8 @@ mod watch;
 mod workspace;
 
 pub use job::{Job, Named, StackVerb, Verb, shell_quote};
+pub use judging::{JudgeWatch, Judging};
+pub use lab::LabWatch;
 pub use record::{Outcome, Progress, Task, TaskEvent, TaskId, Tasks, Words};
 pub use run::Runner;
 pub use watch::Watch;

@@ -149,6 +149,14 @@ async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
     let began = Instant::now();
     match job {
         Job::StartSession { spec, config } => super::session::start(engine, &config, &spec, teller, began).await,
+        Job::StartLab { lab, owner, config, watch } => {
+            super::lab::start(engine, &config, (&lab, &owner), &watch, teller, began).await
+        }
+        Job::ResetLab { lab, session } => super::lab::reset(engine, &lab, &session, teller).await,
+        Job::Judge { lab, site, owner, config, clean, watch } => {
+            let ask = super::judging::JudgeAsk { lab, site: *site, owner, config, clean };
+            super::judging::judge(ask, &watch, teller).await
+        }
         Job::ExtendSession { session, seconds } => super::session::extend(engine, &session, seconds).await,
         Job::EndSessions { on } => super::session::end(engine, &on, teller).await,
         Job::Forward { session, port, local } => super::session::forward(engine, &session, port, local, teller).await,
