@@ -2,11 +2,15 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
+
 use crate::config::Sessions;
 use crate::engine::Engine;
 use crate::labs::{self, Lab};
 use crate::sessions::Session;
+use crate::store::SessionOf;
 
+use super::history::{History, trouble};
 use super::record::Outcome;
 use super::run::{Teller, seconds};
 use super::session::told;
@@ -17,6 +21,7 @@ pub type LabWatch = Watch<Option<Session>>;
 
 pub(super) async fn start(
     engine: &Engine,
+    history: &History,
     config: &Sessions,
     (lab, owner): (&Lab, &str),
     watch: &LabWatch,
@@ -26,12 +31,30 @@ pub(super) async fn start(
     watch.begin(teller.id());
     match labs::start(engine, config, lab, owner, &told(teller), std::future::pending()).await {
         Ok(Some(session)) => {
+            note(engine, history, &session, teller).await;
             let words = format!("session {} is ready after {}", session.id, seconds(began));
             *watch.lock() = Some(session);
             Outcome::Done(words)
         }
         Ok(None) => Outcome::Cancelled,
         Err(e) => Outcome::Failed(e),
+    }
+}
+
+/// Puts the session into the history. What cannot be kept is told, and is no reason not to work.
+async fn note(engine: &Engine, history: &History, session: &Session, teller: &Teller) {
+    let of = SessionOf {
+        session: session.id.clone(),
+        host: engine.endpoint().name.clone(),
+        owner: session.owner.clone(),
+        lab: session.lab.clone(),
+    };
+    let noted = async {
+        let began = session.started.unwrap_or_else(Timestamp::now);
+        history.store().await?.session_began(&of, began).await.map_err(trouble)
+    };
+    if let Err(e) = noted.await {
+        teller.line(format!("the session is not in the history: {e}"));
     }
 }
 

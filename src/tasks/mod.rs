@@ -4,6 +4,7 @@
 //! [`Tasks`] keeps.
 
 mod child;
+mod history;
 mod job;
 mod judging;
 mod lab;
@@ -14,6 +15,7 @@ mod stack;
 mod watch;
 mod workspace;
 
+pub use history::{History, Submitter, attempt, trouble};
 pub use job::{Job, Named, StackVerb, Verb, shell_quote};
 pub use judging::{JudgeWatch, Judging};
 pub use lab::LabWatch;
