@@ -21,6 +21,7 @@ pub mod layout;
 pub mod list;
 mod load;
 pub mod log_task;
+pub mod markdown;
 pub mod message;
 pub mod overlay;
 pub mod panes;

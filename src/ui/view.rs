@@ -166,6 +166,20 @@ pub enum Tone {
     Number,
     /// A boolean or null in data.
     Word,
+    /// A word of a language itself.
+    Keyword,
+    /// A variable.
+    Variable,
+    /// A comment.
+    Comment,
+    /// A heading of a text.
+    Heading,
+    /// Emphasis in a text.
+    Emphasis,
+    /// A link in a text.
+    Link,
+    /// What does not count any more.
+    Struck,
 }
 
 /// One cell of a row.

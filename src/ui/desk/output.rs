@@ -11,9 +11,9 @@ use crate::engine::request::Answer;
 use crate::tasks::{BuildWatch, StartWatch};
 use crate::text::count;
 use crate::ui::panes::text::{TextLine, TextPane};
+use crate::ui::panes::wrap::wrap;
 use crate::ui::view::Tone;
 
-use super::guide::wrap;
 use super::judge::severity_order;
 use super::run::RunWatch;
 use super::text::Shown;
