@@ -31,6 +31,7 @@ pub use editor::{Editor, EditorKeys, Lint};
 pub use keymap::{Binding, Preset};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
+pub(crate) use source::suggestion;
 pub use source::{ConfigError, Place, Source};
 pub use symbols::Symbols;
 pub use theme::{DEFAULT as DEFAULT_THEME, Depth, Kind, Theme, ThemeEntry};

@@ -120,7 +120,7 @@ pub(super) fn hinted<E: serde::de::Error>(message: impl fmt::Display, hint: impl
 }
 
 /// The hint for an unknown name: the nearest known one, or all of them.
-pub(super) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(name, &known) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -113,6 +113,10 @@ pub enum Action {
     Upload,
     Download,
     CloseDesk,
+    Submit,
+    SubmitClean,
+    ResetLab,
+    ReadLabs,
     /// The user's own command of that number in the config.
     Custom(usize),
 }
@@ -146,6 +150,12 @@ pub enum Scope {
     Sessions,
     /// The selected row is a session.
     Session,
+    /// The view of labs is open.
+    Labs,
+    /// The selected row is a lab.
+    Lab,
+    /// A page about a lab has the focus.
+    Page,
     /// The Docker within a session is looked at.
     Inside,
     /// A workspace is open.
@@ -185,6 +195,9 @@ impl Scope {
             Self::Stack => "Stacks and services",
             Self::Sessions => "Sessions",
             Self::Session => "A session",
+            Self::Labs => "Labs",
+            Self::Lab => "A lab",
+            Self::Page => "Pages about a lab",
             Self::Inside => "Within a session",
             Self::Desk => "A workspace",
             Self::Files => "Files of a workspace",
@@ -238,8 +251,8 @@ const fn writes(mut e: Entry) -> Entry {
 }
 
 use Scope::{
-    Anywhere, Container, Desk, Detail, Editing, Editor, Files, Image, Inside, List, Logs, Network, NoShell, Output,
-    Over, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
+    Anywhere, Container, Desk, Detail, Editing, Editor, Files, Image, Inside, Lab, Labs, List, Logs, Network, NoShell,
+    Output, Over, Page, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
 };
 
 /// All actions. The order is that of the hint line (within one weight), the palette and the help screen.
@@ -322,6 +335,57 @@ pub static ACTIONS: &[Entry] = &[
         "Let the session live 15 minutes longer",
     )),
     entry(Inside, Action::Outside, "leave-session", &[], 0, "host", "Back to the host that carries the session"),
+    // Labs.
+    entry(Page, Action::Filter, "filter", &["/"], 3, "search", "Search as you type"),
+    entry(Page, Action::NextMatch, "next-match", &["n"], 0, "next", "Go to the next match"),
+    entry(Page, Action::PreviousMatch, "previous-match", &["N"], 0, "previous", "Go to the match before"),
+    entry(
+        Lab,
+        Action::Workspace,
+        "workspace",
+        &["enter"],
+        9,
+        "workspace",
+        "Go to its workspace; where none runs, start a session for it first",
+    ),
+    writes(entry(Lab, Action::Submit, "submit", &["S"], 8, "submit", "Judge what is in its workspace")),
+    writes(entry(
+        Lab,
+        Action::SubmitClean,
+        "submit-clean",
+        &["alt-s"],
+        3,
+        "submit clean",
+        "Judge a copy of its workspace in a fresh session",
+    )),
+    writes(entry(
+        Lab,
+        Action::ExtendSession,
+        "extend-session",
+        &["+"],
+        4,
+        "15 min more",
+        "Let its session live 15 minutes longer",
+    )),
+    writes(entry(
+        Lab,
+        Action::EndSession,
+        "end-session",
+        &["d"],
+        6,
+        "end",
+        "End its session now; its Docker is lost, /workspace is kept",
+    )),
+    writes(entry(
+        Lab,
+        Action::ResetLab,
+        "reset-lab",
+        &["r"],
+        5,
+        "reset",
+        "Put its workspace back to what the lab begins with",
+    )),
+    entry(Labs, Action::ReadLabs, "read-labs", &["f5"], 2, "read again", "Read the labs and their history again"),
     // What a row can do.
     entry(List, Action::Open, "open", &["enter"], 9, "open", "Open what is selected, or go into its detail pane"),
     entry(Container, Action::Logs, "logs", &["l"], 8, "logs", "Read its logs; of all marked containers together"),
@@ -761,6 +825,7 @@ pub static ACTIONS: &[Entry] = &[
         "Sessions",
         "Machines with a Docker of their own, that end by themselves",
     ),
+    entry(Anywhere, Action::Show(View::Labs), "labs", &["5"], 0, "Labs", "Labs, how far you are, and what was said of it"),
     entry(Anywhere, Action::Show(View::Images), "images", &["6"], 0, "Images", "Images and their layers"),
     entry(Anywhere, Action::Show(View::Networks), "networks", &["7"], 0, "Networks", "Networks and who is attached"),
     entry(Anywhere, Action::Show(View::Volumes), "volumes", &["8"], 0, "Volumes", "Volumes and who uses them"),

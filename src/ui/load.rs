@@ -27,6 +27,7 @@ impl App {
             self.close_logs();
         }
         match (&target, tab) {
+            (Target::Lab(id), Tab::History | Tab::Tasks) => self.load_history(&id.clone()),
             (Target::Session(id), Tab::Service) => self.load_service(&id.clone()),
             (Target::Container(id) | Target::Session(id), Tab::Top) => {
                 if matches!(self.detail.processes, Loaded::Nothing) {
@@ -108,6 +109,15 @@ impl App {
             }
             Tab::Output => self.output(&target),
             Tab::Event => self.event(&target),
+            Tab::Instructions | Tab::Tasks | Tab::History | Tab::About => {
+                let Target::Lab(id) = &target else { return };
+                self.detail.text.has_cursor = tab == Tab::History;
+                self.lab_page(id, tab)
+            }
+            Tab::Problem => {
+                let Target::BrokenLab(line) = &target else { return };
+                self.labs.problem(line).map_or_else(Vec::new, super::labs_pages::problem)
+            }
         };
         self.detail.text.set(lines);
     }
