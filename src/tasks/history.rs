@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use crate::engine::{EngineError, ErrorKind};
@@ -30,21 +31,37 @@ impl History {
         Self::at(Store::usual_path())
     }
 
-    /// The history, opened. What could not be opened is tried again the next time.
+    /// Does something with the history, on a thread where that may take its time. It is done to its end, also when
+    /// nobody waits for it any more.
     ///
     /// # Errors
     /// What is wrong with the file, and what to do.
-    pub async fn store(&self) -> Result<&Store, EngineError> {
+    pub async fn with<T, F>(&self, act: F) -> Result<T, EngineError>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    {
+        let history = self.clone();
+        let work = async move || act(history.store().await?).await.map_err(trouble);
+        let done = tokio::task::spawn_blocking(move || Handle::current().block_on(work())).await;
+        done.unwrap_or_else(|e| Err(EngineError::new(ErrorKind::Other, format!("the history: {e}"))))
+    }
+
+    /// The history, opened. What could not be opened is tried again the next time.
+    async fn store(&self) -> Result<&Store, EngineError> {
         let Some(path) = &self.0.path else {
-            return Err(EngineError::new(ErrorKind::Other, "there is no place to keep a history in: no home directory")
-                .with_hint(format!("{} names a file for it", store::PATH_VARIABLE)));
+            return Err(EngineError::new(
+                ErrorKind::Other,
+                "there is no place to keep a history in: no home directory",
+            )
+            .with_hint(format!("{} names a file for it", store::PATH_VARIABLE)));
         };
         self.0.store.get_or_try_init(|| Store::open(path)).await.map_err(trouble)
     }
 }
 
 /// What is wrong with the history, as other errors are told.
-pub fn trouble(error: StoreError) -> EngineError {
+fn trouble(error: StoreError) -> EngineError {
     EngineError::new(ErrorKind::Other, error.message).with_hint(error.hint)
 }
 

@@ -1,13 +1,19 @@
 //! Judging a workspace as a task: check by check, to be looked at while it goes.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
+
+use tokio::sync::oneshot;
 
 use crate::builds::Site;
 use crate::config::Sessions;
-use crate::judge::{CheckResult, CheckStatus, Event, Failure, Report, Verdict};
+use crate::engine::{Engine, EngineError, ErrorKind};
+use crate::judge::{self, CheckResult, CheckStatus, Event, Failure, Report, Submission, Trouble, Verdict, Way};
 use crate::labs::Lab;
+use crate::store::AttemptId;
 
+use super::history::{History, Submitter, attempt};
 use super::record::Outcome;
 use super::run::Teller;
 use super::watch::Watch;
@@ -34,7 +40,11 @@ pub struct Judging {
     pub dropped: usize,
     /// What came of it.
     pub report: Option<Arc<Report>>,
-    /// Why it was not kept in the history, if so.
+    /// What prevented judging before anything was looked at.
+    pub trouble: Option<Trouble>,
+    /// Its number in the history.
+    pub attempt: Option<AttemptId>,
+    /// Why it is not in the history, if so.
     pub not_kept: Option<String>,
     /// Whether it is over, with a report or without.
     pub ended: bool,
@@ -101,20 +111,129 @@ impl Drop for Ended<'_> {
     }
 }
 
-pub(super) async fn judge(ask: JudgeAsk, watch: &JudgeWatch, teller: &Teller) -> Outcome {
+pub(super) async fn judge(ask: JudgeAsk, history: &History, watch: &JudgeWatch, teller: &Teller) -> Outcome {
     watch.begin(teller.id());
     let _ended = Ended(watch);
-    let _ = ask;
-    Outcome::Failed(crate::engine::EngineError::new(crate::engine::ErrorKind::Other, "there is no judge yet"))
+    // Judging goes on beside this task until it has taken back what it made: this task may be dropped at any moment,
+    // which tells it to stop.
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (watch_too, teller_too) = (watch.clone(), teller.clone());
+    let by = ask.submitter();
+    let judging = tokio::spawn(async move {
+        let tell = |event: Event| told(&watch_too, &teller_too, event);
+        // Nothing is ever sent: the other end goes with the task.
+        let cancel = async { drop(stopped.await) };
+        ask.judge(&tell, cancel).await
+    });
+    let judged = judging.await;
+    drop(stop);
+    let (report, submission) = match judged {
+        Ok(Ok(judged)) => judged,
+        Ok(Err(trouble)) => {
+            let error = EngineError::new(ErrorKind::Other, format!("not judged: {}", trouble.message));
+            let error = error.with_hint(trouble.hint.clone());
+            watch.lock().trouble = Some(trouble);
+            return Outcome::Failed(error);
+        }
+        Err(e) => return Outcome::Failed(EngineError::new(ErrorKind::Other, format!("not judged: {e}"))),
+    };
+    let report = Arc::new(report);
+    let kept = report.clone();
+    let kept = history.with(async move |store| store.add_attempt(&attempt(&kept, &submission, by)).await).await;
+    let mut seen = watch.lock();
+    seen.end(report.clone());
+    match kept {
+        Ok(id) => seen.attempt = Some(id),
+        Err(e) => {
+            teller.line(format!("this attempt is not in the history: {e}"));
+            seen.not_kept = Some(e.to_string());
+        }
+    }
+    outcome(&report, seen.not_kept.as_deref())
+}
+
+/// Passes on what the judge tells.
+fn told(watch: &JudgeWatch, teller: &Teller, event: Event) {
+    let mut seen = watch.lock();
+    let title = |id: &str| seen.plan.iter().find(|(known, _)| known == id).map_or(id, |(_, title)| title).to_owned();
+    let line = match &event {
+        Event::Step(step) => Some(step.clone()),
+        Event::Plan(_) => None,
+        Event::Begins(id) => Some(title(id)),
+        Event::Ended(result, failures) => {
+            teller.hold(format!("{}: {}", result.title, status_word(result.status)));
+            failures.iter().for_each(|f| teller.hold(format!("  {}: {}", f.code, f.message)));
+            None
+        }
+        Event::Line(line) => {
+            teller.hold(line);
+            None
+        }
+    };
+    seen.take(event);
+    let (over, all) = (seen.results.len() as u64, seen.plan.len() as u64);
+    drop(seen);
+    if let Some(line) = &line {
+        teller.at(over, (all > 0).then_some(all), line);
+    }
+    teller.pass_on();
+}
+
+/// How a check ended, in words.
+const fn status_word(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Passed => "passed",
+        CheckStatus::Failed => "failed",
+        CheckStatus::Warned => "could be better",
+        CheckStatus::NotReached => "not reached",
+        CheckStatus::Error => "not judged",
+    }
+}
+
+impl JudgeAsk {
+    fn submitter(&self) -> Submitter {
+        let (host, session) = match &self.site {
+            Site::Session { session, carrier } => (carrier.name.clone(), Some(session.id.clone())),
+            Site::Folder { endpoint, .. } => (endpoint.name.clone(), None),
+        };
+        Submitter { owner: self.owner.clone(), host, session }
+    }
+
+    /// Judges a copy of the files as they are now.
+    async fn judge(
+        self,
+        tell: &judge::Tell<'_>,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<(Report, Submission), Trouble> {
+        let (engine, way) = match &self.site {
+            Site::Session { session, carrier } if !self.clean => {
+                (Engine::connect(carrier)?, Way::Quick(session.clone()))
+            }
+            Site::Session { carrier, .. } => (Engine::connect(carrier)?, Way::Clean),
+            Site::Folder { endpoint, .. } => (Engine::connect(endpoint)?, Way::Clean),
+        };
+        let workspace = self.site.workspace()?;
+        let mut cancel = pin!(cancel);
+        let submission = tokio::select! {
+            taken = Submission::take(&workspace, &self.lab.workspace, tell) => taken?,
+            () = &mut cancel => return Err(Trouble::new("J_CANCELLED", "it was cancelled", "")),
+        };
+        let kept = submission.clone();
+        let (config, owner) = (&self.config, &self.owner);
+        let report = judge::judge(&engine, config, &self.lab, submission, way, owner, tell, cancel).await;
+        Ok((report, kept))
+    }
 }
 
 /// How judging ended, as the end of a task: that something is wrong with a submission is no failure of judging it.
-fn outcome(report: &Report) -> Outcome {
-    use crate::engine::{EngineError, ErrorKind};
+fn outcome(report: &Report, not_kept: Option<&str>) -> Outcome {
     let points = format!("{} of {} points", report.score, report.max_score);
     let passed = report.checks.iter().filter(|c| c.status == CheckStatus::Passed).count();
     match report.verdict {
-        Verdict::Passed => Outcome::Done(format!("passed, {points} in {:.1} s", report.elapsed_seconds)),
+        Verdict::Passed => {
+            let but = not_kept.map_or(String::new(), |why| format!("; not in the history: {why}"));
+            Outcome::Done(format!("passed, {points} in {:.1} s{but}", report.elapsed_seconds))
+        }
         Verdict::Failed => {
             let failed = report.failures.iter().filter(|f| !f.warning);
             let failed: Vec<_> = failed

@@ -10,7 +10,7 @@ use crate::labs::{self, Lab};
 use crate::sessions::Session;
 use crate::store::SessionOf;
 
-use super::history::{History, trouble};
+use super::history::History;
 use super::record::Outcome;
 use super::run::{Teller, seconds};
 use super::session::told;
@@ -49,10 +49,8 @@ async fn note(engine: &Engine, history: &History, session: &Session, teller: &Te
         owner: session.owner.clone(),
         lab: session.lab.clone(),
     };
-    let noted = async {
-        let began = session.started.unwrap_or_else(Timestamp::now);
-        history.store().await?.session_began(&of, began).await.map_err(trouble)
-    };
+    let began = session.started.unwrap_or_else(Timestamp::now);
+    let noted = history.with(async move |store| store.session_began(&of, began).await);
     if let Err(e) = noted.await {
         teller.line(format!("the session is not in the history: {e}"));
     }

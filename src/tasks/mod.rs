@@ -15,7 +15,7 @@ mod stack;
 mod watch;
 mod workspace;
 
-pub use history::{History, Submitter, attempt, trouble};
+pub use history::{History, Submitter, attempt};
 pub use job::{Job, Named, StackVerb, Verb, shell_quote};
 pub use judging::{JudgeWatch, Judging};
 pub use lab::LabWatch;

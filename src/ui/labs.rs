@@ -265,7 +265,10 @@ impl App {
             return self.tell(Tone::Warn, "this is the Docker in a session; esc on the Deck leads back to the host");
         }
         if self.labs.starts.contains_key(&id) {
-            self.tell(Tone::Muted, format!("a session for {id} is being started; its workspace opens when it is ready"));
+            self.tell(
+                Tone::Muted,
+                format!("a session for {id} is being started; its workspace opens when it is ready"),
+            );
             self.labs.opening = Some(id);
             return;
         }

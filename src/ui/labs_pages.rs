@@ -318,8 +318,7 @@ impl Page<'_> {
     /// A difference; what it begins with, the names of the files, is known.
     fn diff(&mut self, diff: Option<&str>) {
         let Some(diff) = diff else { return };
-        let lines: Vec<&str> =
-            diff.lines().filter(|l| !l.starts_with("--- ") && !l.starts_with("+++ ")).collect();
+        let lines: Vec<&str> = diff.lines().filter(|l| !l.starts_with("--- ") && !l.starts_with("+++ ")).collect();
         for line in lines.iter().take(DIFF) {
             let tone = match line.as_bytes().first() {
                 Some(b'+') => Tone::Good,
@@ -337,7 +336,11 @@ impl Page<'_> {
 
     fn when(&self, time: Timestamp) -> String {
         let lately = self.now.as_second() - time.as_second() < 20 * 3600;
-        if lately { clock(time, self.zone) } else { time.to_zoned(self.zone.clone()).strftime("%d %b %H:%M").to_string() }
+        if lately {
+            clock(time, self.zone)
+        } else {
+            time.to_zoned(self.zone.clone()).strftime("%d %b %H:%M").to_string()
+        }
     }
 
     /// What the lab is.
@@ -375,7 +378,8 @@ impl Page<'_> {
             (tests.bad.len(), "submission that must fail", "submissions that must fail"),
             (tests.good.len() + 1, "that must pass", "that must pass"),
         ];
-        let words: Vec<String> = proofs.iter().map(|(n, one, more)| format!("{n} {}", if *n == 1 { one } else { more })).collect();
+        let words: Vec<String> =
+            proofs.iter().map(|(n, one, more)| format!("{n} {}", if *n == 1 { one } else { more })).collect();
         self.field("proven by", words.join(", "));
         self.field("digest", lab.digest.get(..12).unwrap_or(&lab.digest));
     }
@@ -394,10 +398,10 @@ impl Page<'_> {
         self.field("session", if words.is_empty() { "as the config says".to_owned() } else { words.join(", ") });
         for (n, image) in lab.images.iter().enumerate() {
             let how = if image.build.is_some() { "  built when missing" } else { "" };
-            self.pieces(if n == 0 { "images" } else { "" }, &[
-                (Tone::Plain, image.name.clone()),
-                (Tone::Muted, how.to_owned()),
-            ]);
+            self.pieces(
+                if n == 0 { "images" } else { "" },
+                &[(Tone::Plain, image.name.clone()), (Tone::Muted, how.to_owned())],
+            );
         }
         let limits = format!("{} files, {} at most", lab.workspace.max_files, size(lab.workspace.max_bytes));
         self.field("workspace", limits);

@@ -1,16 +1,14 @@
 //! Carries out what the panel needs to know of labs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-use crate::engine::EngineError;
 use crate::judge::Report;
 use crate::labs::Catalogue;
-use crate::store::{Attempt, Progress, Store, Verdict, Wanted};
-use crate::tasks::{History, trouble};
+use crate::store::{Attempt, Store, StoreError, Verdict, Wanted};
+use crate::tasks::History;
 
 use super::labs::{LabsNews, LabsOrder, Past, PastAttempt};
 use super::message::Msg;
@@ -38,9 +36,12 @@ impl LabsTasks {
         tokio::spawn(async move {
             let news = match order {
                 LabsOrder::Catalogue => LabsNews::Catalogue(catalogue(config).await),
-                LabsOrder::Progress(owner) => LabsNews::Progress(progress(&history, &owner).await),
+                LabsOrder::Progress(owner) => {
+                    LabsNews::Progress(history.with(async move |store| store.progress(&owner).await).await)
+                }
                 LabsOrder::History(owner, lab) => {
-                    let past = past(&history, &owner, &lab).await;
+                    let of = lab.clone();
+                    let past = history.with(async move |store| past(store, owner, of).await).await;
                     LabsNews::History(lab, past.map(Arc::new))
                 }
             };
@@ -56,19 +57,10 @@ async fn catalogue(config: Arc<Config>) -> Arc<Catalogue> {
     Arc::new(read.unwrap_or_default())
 }
 
-async fn progress(
-    history: &History,
-    owner: &str,
-) -> Result<BTreeMap<String, Progress>, EngineError> {
-    history.store().await?.progress(owner).await.map_err(trouble)
-}
-
-async fn past(history: &History, owner: &str, lab: &str) -> Result<Past, EngineError> {
-    let store = history.store().await?;
+async fn past(store: &Store, owner: String, lab: String) -> Result<Past, StoreError> {
     let limit = u32::try_from(SHOWN + 1).unwrap_or(u32::MAX);
-    let wanted =
-        Wanted { lab: Some(lab.to_owned()), owner: Some(owner.to_owned()), limit: Some(limit), ..Wanted::default() };
-    let mut attempts = store.attempts(&wanted).await.map_err(trouble)?;
+    let wanted = Wanted { lab: Some(lab), owner: Some(owner), limit: Some(limit), ..Wanted::default() };
+    let mut attempts = store.attempts(&wanted).await?;
     let more = attempts.len() > SHOWN;
     attempts.truncate(SHOWN);
     let mut past = Past { attempts: Vec::new(), more };
@@ -79,16 +71,16 @@ async fn past(history: &History, owner: &str, lab: &str) -> Result<Past, EngineE
 }
 
 /// An attempt with what was said of it, and what is different from the one before.
-async fn whole(store: &Store, attempt: Attempt) -> Result<PastAttempt, EngineError> {
-    let report = store.report(attempt.id).await.map_err(trouble)?;
+async fn whole(store: &Store, attempt: Attempt) -> Result<PastAttempt, StoreError> {
+    let report = store.report(attempt.id).await?;
     let report: Option<Report> = report.and_then(|text| serde_json::from_str(&text).ok());
     let before = match attempt.verdict {
         // Nothing was looked at.
         Verdict::Error => None,
-        _ => store.attempt_before(attempt.id).await.map_err(trouble)?,
+        _ => store.attempt_before(attempt.id).await?,
     };
     let changes = match before {
-        Some(before) => Some(store.changes(before, attempt.id).await.map_err(trouble)?),
+        Some(before) => Some(store.changes(before, attempt.id).await?),
         None => None,
     };
     Ok(PastAttempt { attempt, report: report.map(Arc::new), changes })

@@ -165,9 +165,9 @@ impl Rows for Labs {
         let progress = cx.labs.progress(&lab.id).filter(|p| p.attempts > 0);
         match column {
             // Those that end first come first.
-            2 => SortKey::Number(session(cx, &lab.id).map_or(f64::MAX, |s| {
-                cx.times.left(&s, cx.now).unwrap_or(i64::MAX) as f64
-            })),
+            2 => SortKey::Number(
+                session(cx, &lab.id).map_or(f64::MAX, |s| cx.times.left(&s, cx.now).unwrap_or(i64::MAX) as f64),
+            ),
             3 => SortKey::Number(progress.map_or(1.0, |p| -f64::from(p.best_score) / f64::from(p.max_score.max(1)))),
             4 => SortKey::Number(progress.map_or(1.0, |p| -f64::from(p.attempts))),
             5 => SortKey::Number(f64::from(lab.minutes)),
