@@ -142,7 +142,7 @@ pub fn folder_of(problem: &ConfigError) -> &str {
 
 /// The session of someone for a lab: the one of the lab's own workspace, else the one begun last.
 pub fn session_of(sessions: &[Session], owner: &str, lab: &str) -> Option<Session> {
-    let mine = sessions.iter().filter(|s| s.owner == owner && s.lab.as_deref() == Some(lab));
+    let mine = sessions.iter().filter(|s| s.owner == owner && s.judge.is_none() && s.lab.as_deref() == Some(lab));
     mine.max_by_key(|s| (s.workspace == lab, s.started)).cloned()
 }
 
