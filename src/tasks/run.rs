@@ -47,7 +47,14 @@ pub struct Runner {
 impl Runner {
     /// A runner whose tasks tell of themselves on `events`.
     pub fn new(engine: Engine, events: mpsc::UnboundedSender<TaskEvent>) -> Self {
-        Self { engine, events, running: Arc::default(), history: History::usual(), busy: Arc::default(), next: Arc::default() }
+        Self {
+            engine,
+            events,
+            running: Arc::default(),
+            history: History::usual(),
+            busy: Arc::default(),
+            next: Arc::default(),
+        }
     }
 
     /// The same runner with another history.

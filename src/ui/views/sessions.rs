@@ -5,7 +5,7 @@ use crate::fleet::snapshot::Status;
 use crate::sessions::{LAB, OWNER, Session, WORKSPACE};
 use crate::tasks::Task;
 use crate::text::size;
-use crate::ui::sessions::{all, countdown, urgency};
+use crate::ui::sessions::{all, countdown, of_judges, urgency};
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, SortKey, Target, Tone, status_sign};
 
 use super::{missing, named, percent, used};
@@ -42,6 +42,9 @@ fn state(cx: &Cx<'_>, session: &Session, container: &Container) -> Cell {
     if !container.state.is_up() {
         return Cell::toned("starting", Tone::Status(Status::Partial));
     }
+    if session.judge.is_some() {
+        return Cell::muted("judges a submission");
+    }
     let starved = cx.snap.events.iter().rev().find(|e| e.action == "oom" && e.id == container.id);
     if let Some(event) = starved {
         return Cell::toned(format!("out of memory {} ago", crate::text::age(cx.now, event.time)), Tone::Bad);
@@ -71,7 +74,8 @@ impl Rows for Sessions {
     fn rows(&self, cx: &Cx<'_>) -> Vec<Row> {
         let running = all(cx.snap);
         let mut rows: Vec<Row> = starting(cx).map(|t| Row::flat(Target::Task(t.id))).collect();
-        rows.extend(running.iter().map(|s| Row::flat(Target::Session(s.container.clone()))));
+        let judging = of_judges(cx.snap);
+        rows.extend(running.iter().chain(&judging).map(|s| Row::flat(Target::Session(s.container.clone()))));
         let kept = cx.snap.volumes.values().filter(|v| {
             let (owner, name) = (v.labels.get(OWNER), v.labels.get(WORKSPACE));
             let used = |s: &Session| Some(&s.owner) == owner && Some(&s.workspace) == name;
