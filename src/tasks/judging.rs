@@ -119,7 +119,9 @@ pub(super) async fn judge(ask: JudgeAsk, history: &History, watch: &JudgeWatch, 
     let (stop, stopped) = oneshot::channel::<()>();
     let (watch_too, teller_too) = (watch.clone(), teller.clone());
     let by = ask.submitter();
+    let busy = teller.busy();
     let judging = tokio::spawn(async move {
+        let _busy = busy;
         let tell = |event: Event| told(&watch_too, &teller_too, event);
         // Nothing is ever sent: the other end goes with the task.
         let cancel = async { drop(stopped.await) };

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::process::Command;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::engine::{Engine, EngineError, ErrorKind};
@@ -38,6 +38,8 @@ pub struct Runner {
     events: mpsc::UnboundedSender<TaskEvent>,
     running: Running,
     history: History,
+    /// Held by what tasks have still to take back.
+    busy: Arc<RwLock<()>>,
     /// Shared by the runners of one panel, so that a task keeps its number when the host is switched.
     next: Arc<AtomicU64>,
 }
@@ -45,7 +47,14 @@ pub struct Runner {
 impl Runner {
     /// A runner whose tasks tell of themselves on `events`.
     pub fn new(engine: Engine, events: mpsc::UnboundedSender<TaskEvent>) -> Self {
-        Self { engine, events, running: Arc::default(), history: History::usual(), next: Arc::default() }
+        Self {
+            engine,
+            events,
+            running: Arc::default(),
+            history: History::usual(),
+            busy: Arc::default(),
+            next: Arc::default(),
+        }
     }
 
     /// The same runner with another history.
@@ -65,7 +74,7 @@ impl Runner {
         let id = TaskId(self.next.fetch_add(1, Ordering::Relaxed));
         let title = crate::text::clean(&job.title()).into_owned();
         let command = crate::text::clean(&job.command_on(self.engine.endpoint())).into_owned();
-        let teller = Teller { id, events: self.events.clone(), words: Words::default() };
+        let teller = Teller { id, events: self.events.clone(), words: Words::default(), busy: self.busy.clone() };
         teller.send(TaskEvent::Started { id, title, command, at: Timestamp::now() });
         let (engine, running, told) = (self.engine.clone(), self.running.clone(), teller.clone());
         let history = self.history.clone();
@@ -98,6 +107,12 @@ impl Runner {
             self.cancel(id);
         }
     }
+
+    /// Waits a while until cancelled tasks have taken back what they made.
+    pub async fn settle(&self, patience: Duration) {
+        // What is not taken back by then ends by itself, or is swept later.
+        let _ = tokio::time::timeout(patience, self.busy.write()).await;
+    }
 }
 
 /// Tells of one task.
@@ -106,12 +121,18 @@ pub(super) struct Teller {
     id: TaskId,
     events: mpsc::UnboundedSender<TaskEvent>,
     words: Words,
+    busy: Arc<RwLock<()>>,
 }
 
 impl Teller {
     /// The task.
     pub(super) const fn id(&self) -> TaskId {
         self.id
+    }
+
+    /// While this is held, a panel that is left waits a while for what goes on after the task was cancelled.
+    pub(super) fn busy(&self) -> Option<OwnedRwLockReadGuard<()>> {
+        self.busy.clone().try_read_owned().ok()
     }
 
     fn send(&self, event: TaskEvent) {

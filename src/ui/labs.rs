@@ -110,9 +110,10 @@ impl Labs {
         self.past.as_ref().filter(|(lab, _)| lab == id).map_or(&Loaded::Nothing, |(_, past)| past)
     }
 
-    /// What is wrong with a lab, by the first line that says so.
-    pub fn problem(&self, headline: &str) -> Option<&ConfigError> {
-        self.catalogue.as_ref()?.problems.iter().find(|p| p.headline() == headline)
+    /// All that is wrong with a lab that cannot be read, by its file.
+    pub fn problems(&self, file: &str) -> Vec<&ConfigError> {
+        let all = self.catalogue.as_ref().map_or(&[][..], |c| &c.problems);
+        all.iter().filter(|p| p.file == file).collect()
     }
 
     /// The session that is being started for a lab.
@@ -141,15 +142,15 @@ impl Labs {
 }
 
 /// The folder of a lab that cannot be read.
-pub fn folder_of(problem: &ConfigError) -> &str {
-    let file = problem.file.trim_end_matches('/');
+pub fn folder_of(file: &str) -> &str {
+    let file = file.trim_end_matches('/');
     let folder = file.strip_suffix("/lab.yaml").unwrap_or(file);
     folder.rsplit('/').next().unwrap_or(folder)
 }
 
 /// The session of someone for a lab: the one of the lab's own workspace, else the one begun last.
 pub fn session_of(sessions: &[Session], owner: &str, lab: &str) -> Option<Session> {
-    let mine = sessions.iter().filter(|s| s.owner == owner && s.lab.as_deref() == Some(lab));
+    let mine = sessions.iter().filter(|s| s.owner == owner && s.judge.is_none() && s.lab.as_deref() == Some(lab));
     mine.max_by_key(|s| (s.workspace == lab, s.started)).cloned()
 }
 

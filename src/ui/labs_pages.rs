@@ -67,7 +67,14 @@ impl App {
 }
 
 /// What is wrong with a lab, as it is told on the command line.
-pub(super) fn problem(problem: &ConfigError) -> Vec<TextLine> {
+pub(super) fn problems(problems: &[&ConfigError]) -> Vec<TextLine> {
+    let mut lines: Vec<TextLine> =
+        problems.iter().flat_map(|p| [problem(p), vec![TextLine::blank()]].concat()).collect();
+    lines.push(TextLine::new(Tone::Muted, "F5 reads the labs again; `ondeck lab check DIR` looks at one whole."));
+    lines
+}
+
+fn problem(problem: &ConfigError) -> Vec<TextLine> {
     let text = problem.to_string();
     let hint = |line: &str| line.trim_start().starts_with("hint: ");
     let tone = |n: usize, line: &str| match n {

@@ -115,8 +115,8 @@ impl App {
                 self.lab_page(id, tab)
             }
             Tab::Problem => {
-                let Target::BrokenLab(line) = &target else { return };
-                self.labs.problem(line).map_or_else(Vec::new, super::labs_pages::problem)
+                let Target::BrokenLab(file) = &target else { return };
+                super::labs_pages::problems(&self.labs.problems(file))
             }
         };
         self.detail.text.set(lines);

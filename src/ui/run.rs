@@ -228,6 +228,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     drop(terminal);
     panel.desks.end().await;
     panel.terminals.end_all().await;
+    panel.runner.settle(Duration::from_secs(5)).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,9 +41,7 @@ impl App {
         match target {
             Target::Stack(name) | Target::Volume(name) => name.to_string(),
             Target::Lab(id) => id.to_string(),
-            Target::BrokenLab(line) => {
-                self.labs.problem(line).map_or_else(|| line.to_string(), |p| super::labs::folder_of(p).to_owned())
-            }
+            Target::BrokenLab(file) => super::labs::folder_of(file).to_owned(),
             Target::Service(stack, service) => format!("{stack} › {service}"),
             Target::Container(id) => {
                 self.snap.containers.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |c| c.name.clone())

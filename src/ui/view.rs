@@ -106,7 +106,7 @@ pub enum Target {
     Session(Id),
     /// A lab, by its name.
     Lab(Arc<str>),
-    /// What is wrong with a lab that cannot be read, by its first line.
+    /// A lab that cannot be read, by its file.
     BrokenLab(Arc<str>),
     /// An image, by identifier.
     Image(Id),

@@ -7,7 +7,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::fleet::Link;
 use crate::text::width;
-use crate::ui::action::{ACTIONS, Action, Entry};
+use crate::ui::action::{ACTIONS, Action, Entry, Scope};
 use crate::ui::app::{App, Focus, refusal};
 
 use super::style;
@@ -50,6 +50,13 @@ fn word(app: &App, entry: &Entry) -> &'static str {
             .flat_map(|t| app.containers_of(t))
             .any(|c| c.state.is_up() || c.state == crate::engine::model::State::Restarting);
         return if up { "stop" } else { "start" };
+    }
+    let lab = match (&entry.action, entry.scope) {
+        (Action::Workspace, Scope::Lab) => app.lab_here(),
+        _ => None,
+    };
+    if lab.is_some_and(|lab| app.lab_session(&lab).is_none()) {
+        return "start";
     }
     entry.short
 }

@@ -120,19 +120,25 @@ impl Rows for Labs {
     fn rows(&self, cx: &Cx<'_>) -> Vec<Row> {
         let Some(catalogue) = cx.labs.catalogue() else { return Vec::new() };
         let good = catalogue.labs.iter().map(|lab| Row::flat(Target::Lab(lab.id.as_str().into())));
-        let broken = catalogue.problems.iter().map(|p| Row::flat(Target::BrokenLab(p.headline().into())));
-        good.chain(broken).collect()
+        let mut files: Vec<&str> = catalogue.problems.iter().map(|p| p.file.as_str()).collect();
+        files.dedup();
+        good.chain(files.into_iter().map(|file| Row::flat(Target::BrokenLab(file.into())))).collect()
     }
 
     fn cell(&self, cx: &Cx<'_>, row: &Row, column: usize) -> Cell {
-        if let Target::BrokenLab(line) = &row.target {
-            let Some(problem) = cx.labs.problem(line) else { return Cell::default() };
+        if let Target::BrokenLab(file) = &row.target {
             return match column {
                 0 => {
                     let sign = status_sign(cx.symbols, Status::Failed);
-                    Cell::toned(format!("{sign} {}", crate::text::clean(folder_of(problem))), Tone::Bad)
+                    Cell::toned(format!("{sign} {}", crate::text::clean(folder_of(file))), Tone::Bad)
                 }
-                1 => Cell::toned(crate::text::clean(&problem.message).into_owned(), Tone::Bad),
+                1 => {
+                    let problems = cx.labs.problems(file);
+                    let first = problems.first().map_or("", |p| &p.message);
+                    let more =
+                        if problems.len() > 1 { format!(" (and {} more)", problems.len() - 1) } else { String::new() };
+                    Cell::toned(format!("{}{more}", crate::text::clean(first)), Tone::Bad)
+                }
                 _ => Cell::default(),
             };
         }
