@@ -109,6 +109,10 @@ impl Desk {
             self.tree.go_to(&first);
         }
         self.open_drafts();
+        // Where only one pane is seen, one begins with what is to be done.
+        if self.narrow && self.lab.is_some() {
+            self.focus_on(Pane::Guide);
+        }
     }
 
     fn take_drafts(&mut self, drafts: Vec<(String, crate::workspace::Draft)>, troubles: Vec<String>) {

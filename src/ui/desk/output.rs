@@ -61,6 +61,8 @@ impl OutputTab {
 pub enum Jump {
     /// A place in a file; lines and columns from 0.
     File(String, usize, usize),
+    /// A file that is not there yet.
+    New(String),
     /// A step, which unfolds.
     Step(usize),
     /// A check, which unfolds.
@@ -273,6 +275,7 @@ impl Desk {
                 self.output.follow = false;
                 self.make_build();
             }
+            Some(Jump::New(path)) => self.begin_file(&path),
             Some(Jump::Check(id)) => self.turn_check(&id),
             None => {}
         }

@@ -72,14 +72,15 @@ impl Desk {
         }
         if let Some(trouble) = &seen.trouble {
             self.long(&[(Tone::Warn, format!("▲ Could not be judged: {}", trouble.message))], 2, None, lines);
-            let mut more = vec![(Tone::Plain, "  This is no failure of yours, and does not count.".to_owned())];
             if !trouble.hint.is_empty() {
-                more.push((Tone::Muted, format!(" {}", trouble.hint)));
+                let pieces = [(Tone::Muted, "  what to do  ".to_owned()), (Tone::Plain, trouble.hint.clone())];
+                self.long(&pieces, 14, None, lines);
             }
-            self.long(&more, 2, None, lines);
+            let words = "  This says nothing about your files, and does not count as an attempt.";
+            self.long(&[(Tone::Plain, words.to_owned())], 2, None, lines);
         } else if let Some(report) = &seen.report {
             let (tone, words) = verdict_words(report, work.lab.judge.min_score);
-            let mut pieces = vec![(tone, words), (Tone::Muted, format!(", {}", place_words(report)))];
+            let mut pieces = vec![(tone, words), (Tone::Muted, format!("; {}", place_words(report)))];
             if work.judging.is_none() {
                 pieces.push((Tone::Muted, format!(", {} ago", age(self.now, report.started))));
             }
@@ -104,7 +105,7 @@ impl Desk {
 
     /// What is different from the attempt before.
     fn since(&self, work: &LabWork, seen: &Seen, lines: &mut Vec<Line>) {
-        let newest = work.newest.as_ref().filter(|n| seen.attempt == Some(n.attempt.id));
+        let newest = work.newest.as_ref().filter(|n| seen.attempt == Some(n.attempt.id) && seen.trouble.is_none());
         let Some(Newest { attempt, before: Some((before, changes)), .. }) = newest else { return };
         let points = i64::from(attempt.score) - i64::from(before.score);
         let mut pieces = vec![(Tone::Muted, "  Since the attempt before: ".to_owned())];
@@ -113,16 +114,13 @@ impl Desk {
             more if more > 0 => pieces.push((Tone::Good, format!("{} more", count(more as usize, "point")))),
             less => pieces.push((Tone::Bad, format!("{} less", count(less.unsigned_abs() as usize, "point")))),
         }
+        pieces.push((Tone::Muted, format!("; {}", changed_files(changes))));
+        self.long(&pieces, 4, None, lines);
         for (tone, words, names) in changed_checks(changes) {
             if !names.is_empty() {
-                pieces.push((Tone::Muted, "; ".to_owned()));
-                pieces.push((tone, format!("{words} ")));
-                pieces.push((Tone::Plain, named(&names)));
+                self.long(&[(tone, format!("    {words}  ")), (Tone::Plain, named(&names))], 15, None, lines);
             }
         }
-        pieces.push((Tone::Muted, "; ".to_owned()));
-        pieces.push((Tone::Muted, changed_files(changes)));
-        self.long(&pieces, 2, None, lines);
     }
 
     fn task_lines(
@@ -190,14 +188,17 @@ impl Desk {
 
     /// What is wrong: words, place, what was expected and found, what to think about.
     fn failure_lines(&self, failure: &Failure, lines: &mut Vec<Line>) {
-        let there = failure.file.as_ref().filter(|file| self.tree.has(file));
-        let jump = there.map(|file| Jump::File(file.clone(), failure.line.unwrap_or(1).saturating_sub(1), 0));
+        let there = failure.file.as_ref().is_some_and(|file| self.tree.has(file));
+        let jump = failure.file.clone().map(|file| match failure.line {
+            _ if !there => Jump::New(file),
+            line => Jump::File(file, line.unwrap_or(1).saturating_sub(1), 0),
+        });
         let tone = if failure.warning { Tone::Warn } else { Tone::Bad };
         self.long(&[(tone, format!("    {}", failure.message))], 4, jump.as_ref(), lines);
         if let Some(file) = &failure.file {
             let place = failure.line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
             let mut pieces = vec![(Tone::Accent, format!("    {place}"))];
-            let words = if there.is_some() { "  enter goes there" } else { "  is not there yet" };
+            let words = if there { "  enter goes there" } else { "  is not there yet; enter begins it" };
             pieces.push((Tone::Muted, words.to_owned()));
             self.long(&pieces, 4, jump.as_ref(), lines);
         }
@@ -263,7 +264,7 @@ impl Desk {
         let jumps = self.output.jumps(OutputTab::Results);
         if let Some(at) = jumps.iter().rposition(|jump| jump.as_ref() == Some(&check)) {
             // What is wrong stands below, if there is anything to go to.
-            let below = jumps.get(at + 1).is_some_and(|jump| matches!(jump, Some(Jump::File(..))));
+            let below = jumps.get(at + 1).is_some_and(|jump| matches!(jump, Some(Jump::File(..) | Jump::New(_))));
             self.output.stand(OutputTab::Results, if below { at + 1 } else { at });
         }
     }
@@ -368,7 +369,7 @@ fn changed_checks(changes: &Changes) -> [(Tone, &'static str, Vec<&str>); 2] {
         let changed = changes.checks.iter().filter(move |c| is(&c.after) == passed && is(&c.before) != passed);
         changed.filter(|c| c.after.as_deref() != Some("not_reached")).map(|c| c.title.as_str()).collect()
     };
-    [(Tone::Good, "now good:", with(true)), (Tone::Bad, "now wrong:", with(false))]
+    [(Tone::Good, "now good ", with(true)), (Tone::Bad, "now wrong", with(false))]
 }
 
 fn changed_files(changes: &Changes) -> String {
