@@ -9,7 +9,8 @@ use ondeck::judge::{
 };
 use ondeck::store::{Attempt, AttemptId, ChangeKind, Changes, CheckChange, FileChange};
 use ondeck::tasks::{Job, JudgeWatch, Outcome, TaskEvent, TaskId};
-use ondeck::ui::desk::{DeskNews, Newest};
+use ondeck::ui::desk::{DeskNews, Known, Newest};
+use ondeck::ui::labs::LabsNews;
 use ondeck::ui::message::Msg;
 use ondeck::ui::settings::Settings;
 
@@ -32,6 +33,16 @@ pub fn at_lab(width: u16, height: u16) -> Stage {
 pub fn at_lab_with(width: u16, height: u16, settings: Settings) -> Stage {
     let settings = Settings { owner: "ann".into(), ..settings };
     let mut stage = Stage::with(width, height, labs::snapshot(), settings);
+    let mut all = labs::catalogue();
+    let mut lab = (*all.labs[0]).clone();
+    let ladder = |rungs: &[&str]| rungs.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>();
+    lab.tasks[0].hints = ladder(&["Look at what lies in the workspace.", "Read what a `.dockerignore` is."]);
+    lab.tasks[1].hints = ladder(&["What does the Dockerfile copy?"]);
+    let code = ["What does a build get to see of this folder?", "Read what a `.dockerignore` does.", "Put `.git` and \
+        `.env` into a `.dockerignore`:\n\n```\n.git\n.env\n```\n"];
+    lab.hints.insert("DOCKERIGNORE_MISSING".into(), ladder(&code));
+    all.labs[0] = Arc::new(lab);
+    stage.send(Msg::Labs(LabsNews::Catalogue(Arc::new(all))));
     stage.files = FILES.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect();
     stage.press(&["5", "enter"]);
     assert!(stage.app.desk().is_some_and(|d| d.lab.is_some()), "{}", stage.text());
@@ -201,7 +212,7 @@ pub fn troubled() -> Report {
 }
 
 /// What the history says of the attempt that was made last.
-pub fn newest(report: Report, before: u32) -> Newest {
+pub fn known(report: Report, before: u32) -> Known {
     let of = |id: i64, ago: i64, score| Attempt {
         id: AttemptId(id),
         lab: "lab1".into(),
@@ -233,9 +244,10 @@ pub fn newest(report: Report, before: u32) -> Newest {
         ],
         ..Changes::default()
     };
-    Newest {
+    let newest = Newest {
         attempt: of(7, 700, report.score),
         before: Some((of(6, 1500, before), changes)),
         report: Some(Arc::new(report)),
-    }
+    };
+    Known { newest: Some(newest), ..Known::default() }
 }

@@ -84,8 +84,10 @@ impl Desk {
             DeskNews::Answered(result) => self.answered(result),
             DeskNews::Edited(path, result) => self.edited_outside(&path, result),
             DeskNews::Second => self.second(),
+            DeskNews::Hinted => self.hinted(),
+            DeskNews::Explained => self.explaining(),
             DeskNews::LookedBack(result) => match *result {
-                Ok(newest) => self.looked_back(newest),
+                Ok(known) => self.looked_back(known),
                 Err(e) => self.tell(Tone::Warn, format!("earlier attempts are not known: {e}")),
             },
         }

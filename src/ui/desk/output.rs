@@ -17,7 +17,7 @@ use crate::ui::view::Tone;
 use super::judge::severity_order;
 use super::run::RunWatch;
 use super::text::Shown;
-use super::{Desk, DeskNews, Pane};
+use super::{Desk, DeskNews, Explained, Pane};
 
 /// A tab of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,6 +106,10 @@ pub struct Output {
     pub(super) stopping: bool,
     /// Whether a second is being waited for.
     pub(super) ticking: bool,
+    /// What was explained last.
+    pub(super) explained: Option<Explained>,
+    /// Why the assistant was not heard, as it was told last.
+    pub(super) noted: Option<String>,
 }
 
 impl Output {
@@ -320,6 +324,7 @@ impl Desk {
                     more.push((Tone::Accent, words));
                 }
                 self.long(&more, 8, place.as_ref(), &mut lines);
+                self.problem_explained(&buffer.path, problem.line, &problem.code, &mut lines);
             }
         }
         if lines.is_empty() {

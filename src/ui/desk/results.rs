@@ -18,6 +18,14 @@ const EXCERPT: usize = 10;
 /// Names that are told; the others are counted.
 const NAMED: usize = 4;
 
+/// What was told already, and is not told again further down.
+#[derive(Default)]
+struct Told {
+    outputs: BTreeSet<&'static str>,
+    /// Failure codes whose hints stand there.
+    codes: BTreeSet<String>,
+}
+
 impl Desk {
     /// The lines of the results.
     pub(super) fn make_results(&mut self) {
@@ -36,7 +44,7 @@ impl Desk {
                     self.measures(&seen, &mut lines);
                     self.since(work, &seen, &mut lines);
                 }
-                let mut told = BTreeSet::new();
+                let mut told = Told::default();
                 for (n, task) in work.lab.tasks.iter().enumerate() {
                     lines.push((TextLine::blank(), None));
                     self.task_lines(work, &seen, (n, task), &mut told, &mut lines);
@@ -128,7 +136,7 @@ impl Desk {
         work: &LabWork,
         seen: &Seen,
         (n, task): (usize, &Task),
-        told: &mut BTreeSet<&'static str>,
+        told: &mut Told,
         lines: &mut Vec<Line>,
     ) {
         let mut title = vec![(Tone::Strong, format!("{}. {}", n + 1, task.title))];
@@ -136,6 +144,7 @@ impl Desk {
             title.push((if got == most { Tone::Good } else { Tone::Muted }, format!("  {got}/{most}")));
         }
         self.long(&title, 3, None, lines);
+        lines.extend(work.hint_lines(&task.id, self.width, 3).into_iter().map(|line| (line, None)));
         for check in &task.checks {
             self.check_lines(work, seen, check, told, lines);
         }
@@ -146,7 +155,7 @@ impl Desk {
         work: &LabWork,
         seen: &Seen,
         check: &Check,
-        told: &mut BTreeSet<&'static str>,
+        told: &mut Told,
         lines: &mut Vec<Line>,
     ) {
         let jump = Jump::Check(check.id.clone());
@@ -177,6 +186,10 @@ impl Desk {
         for failure in seen.failures_of(&check.id) {
             any = true;
             self.failure_lines(failure, lines);
+            if told.codes.insert(failure.code.clone()) {
+                let hints = work.hint_lines(&failure.code, self.width, 4);
+                lines.extend(hints.into_iter().map(|line| (line, Some(jump.clone()))));
+            }
         }
         if !any && !result.observed.is_empty() {
             self.long(&[(Tone::Muted, format!("    {}", result.observed))], 4, Some(&jump), lines);
@@ -214,14 +227,14 @@ impl Desk {
     }
 
     /// The end of what the build or the containers printed, below the first failure that it may explain.
-    fn excerpt(&self, report: &Report, kind: &str, told: &mut BTreeSet<&'static str>, lines: &mut Vec<Line>) {
+    fn excerpt(&self, report: &Report, kind: &str, told: &mut Told, lines: &mut Vec<Line>) {
         let (what, text) = match kind.split('.').next() {
             Some("build") => ("build", &report.notes.build_logs),
             Some("run" | "stop") => ("run", &report.notes.runtime_logs),
             _ => return,
         };
         let all: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
-        if all.is_empty() || !told.insert(what) {
+        if all.is_empty() || !told.outputs.insert(what) {
             return;
         }
         let first = all.len().saturating_sub(EXCERPT);
