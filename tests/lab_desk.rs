@@ -26,6 +26,11 @@ fn results(stage: &Stage) -> String {
     desk.output.pane().lines.iter().map(|l| l.text().trim_end().to_owned() + "\n").collect()
 }
 
+/// The same in one line, however it is wrapped.
+fn said(stage: &Stage) -> String {
+    results(stage).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The line of the output that the cursor is on.
 fn line(stage: &Stage) -> String {
     let pane = stage.app.desk().unwrap().output.pane();
@@ -73,7 +78,7 @@ fn a_fresh_session_is_another_key() {
     stage.press(&["C"]);
     assert!(matches!(&stage.jobs[..], [Job::Judge { clean: true, .. }]), "{:?}", stage.jobs);
     ends(&mut stage, 1, Report { mode: Mode::Clean, ..passed() });
-    let text = results(&stage);
+    let text = said(&stage);
     assert!(text.contains("Passed, 100 of 100; in 6.2 s, in a fresh session"), "{text}");
     assert!(!text.contains("judges it once more"), "{text}");
 }
@@ -91,14 +96,14 @@ fn a_failure_leads_to_its_line_and_marks_it() {
     let mut stage = at_lab(200, 50);
     stage.press(&["S"]);
     ends(&mut stage, 1, failed());
-    let text = results(&stage);
+    let text = said(&stage);
     for expected in [
         "✖ Failed, 10 of 100: 2 checks failed, 1 not reached; in 6.2 s, practice run in your session",
-        "Dockerfile:4  enter goes there",
-        "expected  a .dockerignore that leaves out .git/config, .env",
-        "found     exit code 1",
+        "Dockerfile:4 enter goes there",
+        "expected a .dockerignore that leaves out .git/config, .env",
+        "found exit code 1",
         "│ ERROR: Could not open requirements file",
-        "▷ /health answers with 200  0/40  required  not reached: it needs The image builds",
+        "▷ /health answers with 200 0/40 required not reached: it needs The image builds",
         "context 12K",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
@@ -162,7 +167,7 @@ fn what_an_attempt_changed_is_said() {
     stage.press(&["S"]);
     ends(&mut stage, 1, failed());
     looked_back(&mut stage, known(failed(), 0));
-    let text = results(&stage).replace('\n', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = said(&stage);
     for expected in [
         "Since the attempt before: 10 points more; Dockerfile changed, .dockerignore new",
         "now good The context holds neither .git nor .env",
@@ -180,7 +185,10 @@ fn a_workspace_that_is_opened_again_shows_what_was_said_and_the_hints_that_were_
     looked_back(&mut stage, before);
     stage.press(&["5", "["]);
     let text = results(&stage);
-    assert!(text.contains("11m ago") && text.contains("hint 1 of 3") && text.contains("Read what a .dockerignore"), "{text}");
+    assert!(
+        text.contains("11m ago") && text.contains("hint 1 of 3") && text.contains("Read what a .dockerignore"),
+        "{text}"
+    );
     assert!(!text.contains("hint 3 of 3"), "{text}");
     let text = guide(&stage);
     assert!(text.contains("✖ 1. Leave out") && text.contains("hint 2 of 3") && text.contains("hint 1 of 1"), "{text}");
@@ -191,7 +199,7 @@ fn an_attempt_that_could_not_be_judged_is_no_failure() {
     let mut stage = at_lab(120, 36);
     stage.press(&["S"]);
     ends(&mut stage, 1, troubled());
-    let text = results(&stage);
+    let text = said(&stage);
     assert!(text.starts_with("▲ Could not be judged: the session ended"), "{text}");
     assert!(text.contains("does not count") && !text.contains('✖'), "{text}");
     assert!(guide(&stage).contains("▲ could not be judged") && !guide(&stage).contains('✖'));
@@ -202,8 +210,14 @@ fn a_passed_lab_says_what_to_do_next() {
     let mut stage = at_lab(120, 36);
     stage.press(&["S"]);
     ends(&mut stage, 1, passed());
-    let text = results(&stage);
-    for expected in ["✔ Passed, 100 of 100; in 6.2 s", "build 1.2s, 3 of 5 steps cached", "image 142 MB in 9 layers", "What next", "C judges it once more"] {
+    let text = said(&stage);
+    for expected in [
+        "✔ Passed, 100 of 100; in 6.2 s",
+        "build 1.2s, 3 of 5 steps cached",
+        "image 142 MB in 9 layers",
+        "What next",
+        "C judges it once more",
+    ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
     stage.press(&["5", "L"]);
@@ -236,7 +250,10 @@ fn hints_come_one_step_at_a_time_for_the_failure_under_the_cursor() {
     assert!(guide(&stage).contains("hint 1 of 3"), "{}", guide(&stage));
     stage.press(&["H", "H"]);
     let text = results(&stage);
-    assert!(text.contains("hint 3 of 3") && text.contains("│ .env") && text.contains("this was the last one"), "{text}");
+    assert!(
+        text.contains("hint 3 of 3") && text.contains("│ .env") && text.contains("this was the last one"),
+        "{text}"
+    );
     // The ladder of the code ends; that of its task goes on, and then nothing new comes.
     stage.press(&["H", "H"]);
     assert!(results(&stage).contains("hint 2 of 2"), "{}", results(&stage));

@@ -104,12 +104,7 @@ impl Advice {
 }
 
 /// Takes in a piece, and says once that there is something new.
-fn take(
-    watch: &SayWatch,
-    msgs: &mpsc::UnboundedSender<Msg>,
-    (id, news): (DeskId, fn() -> DeskNews),
-    piece: Piece,
-) {
+fn take(watch: &SayWatch, msgs: &mpsc::UnboundedSender<Msg>, (id, news): (DeskId, fn() -> DeskNews), piece: Piece) {
     let mut saying = watch.lock();
     match piece {
         Piece::Text(text) => saying.text.push_str(&text),

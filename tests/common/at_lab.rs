@@ -38,8 +38,12 @@ pub fn at_lab_with(width: u16, height: u16, settings: Settings) -> Stage {
     let ladder = |rungs: &[&str]| rungs.iter().map(|r| (*r).to_owned()).collect::<Vec<_>>();
     lab.tasks[0].hints = ladder(&["Look at what lies in the workspace.", "Read what a `.dockerignore` is."]);
     lab.tasks[1].hints = ladder(&["What does the Dockerfile copy?"]);
-    let code = ["What does a build get to see of this folder?", "Read what a `.dockerignore` does.", "Put `.git` and \
-        `.env` into a `.dockerignore`:\n\n```\n.git\n.env\n```\n"];
+    let code = [
+        "What does a build get to see of this folder?",
+        "Read what a `.dockerignore` does.",
+        "Put `.git` and \
+        `.env` into a `.dockerignore`:\n\n```\n.git\n.env\n```\n",
+    ];
     lab.hints.insert("DOCKERIGNORE_MISSING".into(), ladder(&code));
     all.labs[0] = Arc::new(lab);
     stage.send(Msg::Labs(LabsNews::Catalogue(Arc::new(all))));
@@ -207,7 +211,11 @@ pub fn passed() -> Report {
 
 /// It could not be judged.
 pub fn troubled() -> Report {
-    let trouble = Trouble::new("J_SESSION_LOST", "the session ended while it was being judged", "start it again, and submit once more");
+    let trouble = Trouble::new(
+        "J_SESSION_LOST",
+        "the session ended while it was being judged",
+        "start it again, and submit once more",
+    );
     Report { error: Some(trouble), checks: vec![], ..report(Verdict::Error, [CheckStatus::Error; 4]) }
 }
 

@@ -11,11 +11,11 @@ use ondeck::config::{Chord, Config, Depth, Symbols};
 use ondeck::engine::model::{Inspection, Layer, Probe};
 use ondeck::engine::{EngineError, ErrorKind};
 use ondeck::fleet::Snapshot;
+use ondeck::hints::{self, Hint};
 use ondeck::logs::{Builder, Flags, Line, LogEvent, Source};
 use ondeck::tasks::Job;
 use ondeck::terminal::{Happened, Screen};
 use ondeck::ui::app::App;
-use ondeck::hints::{self, Hint};
 use ondeck::ui::desk::{DeskNews, DeskOrder, HintOrder, judge};
 use ondeck::ui::draw;
 use ondeck::ui::labs::{LabsNews, LabsOrder, Past};
@@ -323,7 +323,8 @@ impl Stage {
             }
             DeskOrder::Hint(order) => {
                 let HintOrder { question, rung, watch, .. } = *order;
-                let source = rung.as_ref().map_or(hints::Source::Own, |r| hints::Source::Ladder { rung: r.number, of: r.of });
+                let source =
+                    rung.as_ref().map_or(hints::Source::Own, |r| hints::Source::Ladder { rung: r.number, of: r.of });
                 let (source, text) = match &self.assistant {
                     Some(text) => (hints::Source::Assistant { model: "gemini-flash".into() }, text.clone()),
                     None => (source, rung.map_or(question.own, |r| r.text)),

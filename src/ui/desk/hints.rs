@@ -104,6 +104,11 @@ impl LabWork {
         ladders(&self.lab)
     }
 
+    /// For what the newest hint of this panel is: a failure code, or a task.
+    pub(super) fn newest_hint(&self) -> Option<&String> {
+        self.hints.given.last().map(|given| &given.key)
+    }
+
     /// What is known of hints from before.
     pub(super) fn took(&mut self, taken: BTreeMap<String, u32>) {
         for (key, count) in taken {
@@ -137,7 +142,10 @@ impl LabWork {
                     };
                     lines.extend(said(&label, &hint.text, is_markdown, width, indent));
                     if given.rung.as_ref().is_some_and(Rung::is_last) {
-                        lines.push(TextLine::new(Tone::Muted, format!("{}this was the last one", " ".repeat(indent + 2))));
+                        lines.push(TextLine::new(
+                            Tone::Muted,
+                            format!("{}this was the last one", " ".repeat(indent + 2)),
+                        ));
                     }
                 }
             }
@@ -261,12 +269,13 @@ impl Desk {
         (stuck, failing)
     }
 
-    /// Shows where the hint stands: by what is wrong, or by the task.
+    /// Shows where the hint stands: among the results, or where nothing was judged yet in the instructions.
     fn show_hint(&mut self) {
-        let Some(key) = self.lab.as_ref().and_then(|w| w.hints.given.last()).map(|g| g.key.clone()) else { return };
-        let failing = self.lab.as_ref().and_then(LabWork::seen).is_some_and(|s| s.failures.iter().any(|f| f.code == key));
-        if failing {
+        if self.lab.as_ref().and_then(LabWork::seen).is_some() {
             self.show_output(OutputTab::Results);
+            if let Some(line) = self.output.hint_at {
+                self.output.stand(OutputTab::Results, line);
+            }
         } else if !self.typing {
             self.beside = Pane::Guide;
             self.guide.top = 0;
@@ -286,7 +295,8 @@ impl Desk {
             (saying.whole.clone(), given.key.clone())
         };
         let mut notes = None;
-        if let Some(hint) = whole.filter(|_| work.hints.asking) {
+        let over = whole.is_some() && work.hints.asking;
+        if let Some(hint) = whole.filter(|_| over) {
             work.hints.asking = false;
             if let Some(rung) = &given.rung {
                 let had = work.hints.taken.entry(key).or_default();
@@ -304,6 +314,9 @@ impl Desk {
             self.tell(Tone::Muted, note);
         }
         self.make_lab();
+        if over && let Some(line) = self.output.hint_at {
+            self.output.stand(OutputTab::Results, line);
+        }
     }
 
     /// Explains what is wrong here: the problem on the line, or the build that failed.
@@ -312,9 +325,11 @@ impl Desk {
             return self.tell(Tone::Muted, "an explanation is on its way; ctrl-x cancels it");
         }
         let at_problem = self.focus == Pane::Editor || self.output.tab == OutputTab::Problems;
-        let asked = if at_problem { self.problem_puzzle().or_else(|| self.build_puzzle()) } else { self.build_puzzle() };
+        let asked =
+            if at_problem { self.problem_puzzle().or_else(|| self.build_puzzle()) } else { self.build_puzzle() };
         let Some((about, mut puzzle)) = asked else {
-            return self.tell(Tone::Muted, "nothing here asks for an explanation: no problem on this line, no failed build");
+            return self
+                .tell(Tone::Muted, "nothing here asks for an explanation: no problem on this line, no failed build");
         };
         let named = puzzle.place.iter().map(|(path, _)| path.clone());
         let (files, read) = self.texts(named);
@@ -376,9 +391,8 @@ impl Desk {
             (buffer.path.clone(), buffer.editor.cursor().0)
         };
         let buffer = self.buffers.open.iter().find(|b| b.path == path)?;
-        let problem = buffer.problems.iter().filter(|p| p.line == line).min_by_key(|p| {
-            super::severity_order(p.severity)
-        })?;
+        let problem =
+            buffer.problems.iter().filter(|p| p.line == line).min_by_key(|p| super::severity_order(p.severity))?;
         let own = [&problem.why, &problem.mend].into_iter().filter(|t| !t.is_empty()).cloned().collect::<Vec<_>>();
         let puzzle = Puzzle {
             session: self.session_name(),
@@ -397,7 +411,8 @@ impl Desk {
         let seen = watch.lock();
         let BuildState::Failed(failure) = &seen.build.state else { return None };
         let step = seen.build.steps.iter().rev().find(|s| s.state == crate::builds::StepState::Failed);
-        let printed: Vec<String> = step.map(|s| s.output.after(0).map(|l| l.text.clone()).collect()).unwrap_or_default();
+        let printed: Vec<String> =
+            step.map(|s| s.output.after(0).map(|l| l.text.clone()).collect()).unwrap_or_default();
         let own = [&failure.message, &failure.hint].into_iter().filter(|t| !t.is_empty()).cloned().collect::<Vec<_>>();
         let puzzle = Puzzle {
             session: self.session_name(),

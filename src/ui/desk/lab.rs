@@ -166,7 +166,12 @@ impl Seen {
         if task.checks.is_empty() {
             return ("○", Tone::Muted);
         }
-        has("✖").or_else(|| has("◐")).or_else(|| has("▷")).or_else(|| has("○")).or_else(|| has("▲")).unwrap_or(("✔", Tone::Good))
+        has("✖")
+            .or_else(|| has("◐"))
+            .or_else(|| has("▷"))
+            .or_else(|| has("○"))
+            .or_else(|| has("▲"))
+            .unwrap_or(("✔", Tone::Good))
     }
 
     /// Points of a task: those it has, those it could have; `None` before anything of it was looked at.
@@ -263,6 +268,9 @@ impl Desk {
         self.wishes.push(Wish::Run(job));
         self.follow_judging(watch);
         self.show_output(OutputTab::Results);
+        if !self.typing {
+            self.focus_on(super::Pane::Output);
+        }
     }
 
     /// Something of this workspace is judged.

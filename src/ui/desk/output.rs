@@ -106,6 +106,8 @@ pub struct Output {
     pub(super) stopping: bool,
     /// Whether a second is being waited for.
     pub(super) ticking: bool,
+    /// The last line of the hint that was given last, in the results.
+    pub(super) hint_at: Option<usize>,
     /// What was explained last.
     pub(super) explained: Option<Explained>,
     /// Why the assistant was not heard, as it was told last.
@@ -372,7 +374,7 @@ impl Desk {
             self.make_build();
         }
         if judged {
-            self.make_results();
+            self.make_lab();
         }
         if building || judged {
             self.tick();

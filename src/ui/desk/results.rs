@@ -9,9 +9,9 @@ use crate::text::{age, count, size};
 use crate::ui::panes::text::TextLine;
 use crate::ui::view::Tone;
 
+use super::Desk;
 use super::lab::{LabWork, Newest, Seen};
 use super::output::{Jump, Line, OutputTab, seconds};
-use super::Desk;
 
 /// Lines of what a build or a container printed that are shown below a failure.
 const EXCERPT: usize = 10;
@@ -24,6 +24,8 @@ struct Told {
     outputs: BTreeSet<&'static str>,
     /// Failure codes whose hints stand there.
     codes: BTreeSet<String>,
+    /// The last line of the hint that was given last.
+    hint: Option<usize>,
 }
 
 impl Desk {
@@ -31,6 +33,7 @@ impl Desk {
     pub(super) fn make_results(&mut self) {
         let Some(work) = &self.lab else { return };
         let mut lines: Vec<Line> = Vec::new();
+        let mut told = Told::default();
         match work.seen() {
             None => {
                 let mut line = TextLine::new(Tone::Muted, "Nothing was submitted yet. ");
@@ -44,7 +47,6 @@ impl Desk {
                     self.measures(&seen, &mut lines);
                     self.since(work, &seen, &mut lines);
                 }
-                let mut told = Told::default();
                 for (n, task) in work.lab.tasks.iter().enumerate() {
                     lines.push((TextLine::blank(), None));
                     self.task_lines(work, &seen, (n, task), &mut told, &mut lines);
@@ -54,7 +56,26 @@ impl Desk {
                 }
             }
         }
+        // The cursor stays with what it is on, also when something comes or goes above it.
+        let here = self.place_in_check();
         self.output.set(OutputTab::Results, lines);
+        self.output.hint_at = told.hint;
+        if let Some((check, below)) = here {
+            let first = self.first_line_of(&check);
+            self.output.stand(OutputTab::Results, first.map_or(0, |line| line + below));
+        }
+    }
+
+    /// The check under the cursor, and how far below its first line that is.
+    fn place_in_check(&self) -> Option<(String, usize)> {
+        let check = self.check_here()?;
+        let below = self.output.cursor(OutputTab::Results).checked_sub(self.first_line_of(&check)?)?;
+        Some((check, below))
+    }
+
+    fn first_line_of(&self, check: &str) -> Option<usize> {
+        let is = |jump: &Option<Jump>| matches!(jump, Some(Jump::Check(id)) if id == check);
+        self.output.jumps(OutputTab::Results).iter().position(is)
     }
 
     /// What came of it, in words.
@@ -144,9 +165,24 @@ impl Desk {
             title.push((if got == most { Tone::Good } else { Tone::Muted }, format!("  {got}/{most}")));
         }
         self.long(&title, 3, None, lines);
-        lines.extend(work.hint_lines(&task.id, self.width, 3).into_iter().map(|line| (line, None)));
+        // The task's own hints stand where someone is stuck with it.
+        let stuck = task.checks.iter().find(|check| seen.failures_of(&check.id).next().is_some());
+        if stuck.is_none() {
+            self.hints(work, &task.id, None, told, lines);
+        }
         for check in &task.checks {
-            self.check_lines(work, seen, check, told, lines);
+            let more = stuck.filter(|s| s.id == check.id).map(|_| task.id.as_str());
+            self.check_lines(work, seen, (check, more), told, lines);
+        }
+    }
+
+    /// The hints for a failure code or a task.
+    fn hints(&self, work: &LabWork, key: &str, jump: Option<&Jump>, told: &mut Told, lines: &mut Vec<Line>) {
+        let indent = if jump.is_some() { 4 } else { 3 };
+        let hints = work.hint_lines(key, self.width, indent);
+        lines.extend(hints.into_iter().map(|line| (line, jump.cloned())));
+        if work.newest_hint().is_some_and(|newest| newest == key) {
+            told.hint = lines.len().checked_sub(1);
         }
     }
 
@@ -154,7 +190,7 @@ impl Desk {
         &self,
         work: &LabWork,
         seen: &Seen,
-        check: &Check,
+        (check, task): (&Check, Option<&str>),
         told: &mut Told,
         lines: &mut Vec<Line>,
     ) {
@@ -185,27 +221,31 @@ impl Desk {
         let mut any = false;
         for failure in seen.failures_of(&check.id) {
             any = true;
-            self.failure_lines(failure, lines);
+            self.failure_lines(failure, &jump, lines);
             if told.codes.insert(failure.code.clone()) {
-                let hints = work.hint_lines(&failure.code, self.width, 4);
-                lines.extend(hints.into_iter().map(|line| (line, Some(jump.clone()))));
+                let place = lines.last().and_then(|(_, jump)| jump.clone());
+                self.hints(work, &failure.code, place.as_ref(), told, lines);
             }
+        }
+        if let Some(task) = task {
+            self.hints(work, task, Some(&jump), told, lines);
         }
         if !any && !result.observed.is_empty() {
             self.long(&[(Tone::Muted, format!("    {}", result.observed))], 4, Some(&jump), lines);
         }
         if let Some(report) = seen.report.as_ref().filter(|_| any) {
-            self.excerpt(report, &check.kind, told, lines);
+            self.excerpt(report, &check.kind, &jump, told, lines);
         }
     }
 
     /// What is wrong: words, place, what was expected and found, what to think about.
-    fn failure_lines(&self, failure: &Failure, lines: &mut Vec<Line>) {
+    fn failure_lines(&self, failure: &Failure, check: &Jump, lines: &mut Vec<Line>) {
         let there = failure.file.as_ref().is_some_and(|file| self.tree.has(file));
         let jump = failure.file.clone().map(|file| match failure.line {
             _ if !there => Jump::New(file),
             line => Jump::File(file, line.unwrap_or(1).saturating_sub(1), 0),
         });
+        let jump = jump.or_else(|| Some(check.clone()));
         let tone = if failure.warning { Tone::Warn } else { Tone::Bad };
         self.long(&[(tone, format!("    {}", failure.message))], 4, jump.as_ref(), lines);
         if let Some(file) = &failure.file {
@@ -227,7 +267,7 @@ impl Desk {
     }
 
     /// The end of what the build or the containers printed, below the first failure that it may explain.
-    fn excerpt(&self, report: &Report, kind: &str, told: &mut Told, lines: &mut Vec<Line>) {
+    fn excerpt(&self, report: &Report, kind: &str, check: &Jump, told: &mut Told, lines: &mut Vec<Line>) {
         let (what, text) = match kind.split('.').next() {
             Some("build") => ("build", &report.notes.build_logs),
             Some("run" | "stop") => ("run", &report.notes.runtime_logs),
@@ -240,12 +280,12 @@ impl Desk {
         let first = all.len().saturating_sub(EXCERPT);
         if first > 0 {
             let words = format!("    … {} before", count(first, "line"));
-            lines.push((TextLine::new(Tone::Muted, words), None));
+            lines.push((TextLine::new(Tone::Muted, words), Some(check.clone())));
         }
         for line in &all[first..] {
             let mut shown = TextLine::new(Tone::Muted, "    │ ");
             shown.push(Tone::Muted, line.replace('\t', "    "));
-            lines.push((shown, None));
+            lines.push((shown, Some(check.clone())));
         }
     }
 
@@ -275,18 +315,20 @@ impl Desk {
         let first = first.or_else(|| seen.results.iter().find(|r| r.status == CheckStatus::Warned));
         let Some(check) = first.map(|r| Jump::Check(r.id.clone())) else { return };
         let jumps = self.output.jumps(OutputTab::Results);
-        if let Some(at) = jumps.iter().rposition(|jump| jump.as_ref() == Some(&check)) {
+        if let Some(at) = jumps.iter().position(|jump| jump.as_ref() == Some(&check)) {
             // What is wrong stands below, if there is anything to go to.
-            let below = jumps.get(at + 1).is_some_and(|jump| matches!(jump, Some(Jump::File(..) | Jump::New(_))));
-            self.output.stand(OutputTab::Results, if below { at + 1 } else { at });
+            let own = jumps[at..].iter().take_while(|jump| jump.as_ref() == Some(&check)).count();
+            let below = matches!(jumps.get(at + own), Some(Some(Jump::File(..) | Jump::New(_))));
+            self.output.stand(OutputTab::Results, if below { at + own } else { at });
         }
     }
 
     /// The check that the line under the cursor of the results belongs to.
     pub(super) fn check_here(&self) -> Option<String> {
         let cursor = self.output.cursor(OutputTab::Results);
-        let above = self.output.jumps(OutputTab::Results).iter().take(cursor + 1).rev();
-        above.flatten().find_map(|jump| match jump {
+        // All lines of a check lead somewhere; those between checks do not.
+        let above = self.output.jumps(OutputTab::Results).get(..=cursor)?.iter().rev();
+        above.map_while(Option::as_ref).find_map(|jump| match jump {
             Jump::Check(id) => Some(id.clone()),
             _ => None,
         })
