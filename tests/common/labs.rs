@@ -11,9 +11,7 @@ use ondeck::engine::model::Id;
 use ondeck::fleet::Snapshot;
 use ondeck::judge::{self, CheckResult, CheckStatus, Failure, Metrics, Notes, Report, Trouble};
 use ondeck::labs::{Catalogue, Lab, Origin, Tree};
-use ondeck::store::{
-    Attempt, AttemptId, ChangeKind, Changes, CheckChange, FileChange, Mode, Progress, Verdict,
-};
+use ondeck::store::{Attempt, AttemptId, ChangeKind, Changes, CheckChange, FileChange, Mode, Progress, Verdict};
 use ondeck::ui::labs::{Past, PastAttempt};
 use ondeck::ui::settings::Settings;
 
@@ -245,7 +243,8 @@ pub fn past() -> Past {
 /// The host with sessions, two of them for labs.
 pub fn snapshot() -> Snapshot {
     let mut snap = fixture::sessions();
-    let mine: Vec<Id> = snap.containers.iter().filter(|(_, c)| c.name.ends_with("k3f9")).map(|(i, _)| i.clone()).collect();
+    let mine: Vec<Id> =
+        snap.containers.iter().filter(|(_, c)| c.name.ends_with("k3f9")).map(|(i, _)| i.clone()).collect();
     for id in mine {
         let mut container = (*snap.containers[&id]).clone();
         container.labels.insert("dev.ondeck.lab".into(), "lab1".into());
