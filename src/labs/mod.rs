@@ -9,6 +9,7 @@
 
 mod catalogue;
 mod form;
+mod git;
 mod images;
 mod manifest;
 mod start;
@@ -25,6 +26,7 @@ use crate::config::{ConfigError, Place, Sessions};
 use crate::sessions::Spec;
 
 pub use catalogue::{Catalogue, catalogue};
+pub use git::update;
 pub use images::ensure_images;
 pub use manifest::load;
 pub use start::{plant, reset, start};
