@@ -551,6 +551,7 @@ impl App {
     /// Runs a job; asks first when something would be lost.
     pub fn start(&mut self, job: Job) {
         self.labs.follow(&job);
+        self.desks_follow(&job);
         let asks = self.settings.config.confirm == ConfirmWhen::All && job.interrupts();
         match job.loss().or_else(|| asks.then(|| job.command())) {
             None => self.out.push(Effect::Run(job)),

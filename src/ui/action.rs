@@ -168,6 +168,10 @@ pub enum Scope {
     Editing,
     /// The output of a workspace has the focus.
     Output,
+    /// The workspace is that of a lab.
+    AtLab,
+    /// Letters go into the text of a lab's workspace.
+    EditingLab,
     /// The selected row is an image.
     Image,
     /// The selected row is a network.
@@ -203,7 +207,9 @@ impl Scope {
             Self::Files => "Files of a workspace",
             Self::Editor => "The editor, outside the text",
             Self::Editing => "Inside the text",
-            Self::Output => "Problems, build, run",
+            Self::Output => "Problems, build, run, results",
+            Self::AtLab => "The workspace of a lab",
+            Self::EditingLab => "Inside the text of a lab's workspace",
             Self::Image => "Images",
             Self::Network => "Networks",
             Self::Volume => "Volumes",
@@ -251,7 +257,7 @@ const fn writes(mut e: Entry) -> Entry {
 }
 
 use Scope::{
-    Anywhere, Container, Desk, Detail, Editing, Editor, Files, Image, Inside, Lab, Labs, List, Logs, Network, NoShell,
+    Anywhere, AtLab, Container, Desk, Detail, Editing, EditingLab, Editor, Files, Image, Inside, Lab, Labs, List, Logs, Network, NoShell,
     Output, Over, Page, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
 };
 
@@ -503,7 +509,7 @@ pub static ACTIONS: &[Entry] = &[
         Editor,
         Action::PreviousProblem,
         "previous-problem",
-        &["N", "f7"],
+        &["N", "shift-f8"],
         0,
         "problem before",
         "Go to the problem before",
@@ -546,7 +552,7 @@ pub static ACTIONS: &[Entry] = &[
         Editing,
         Action::PreviousProblem,
         "previous-problem",
-        &["f7"],
+        &["shift-f8"],
         0,
         "problem before",
         "Go to the problem before",
@@ -577,12 +583,14 @@ pub static ACTIONS: &[Entry] = &[
         Output,
         Action::NextTab,
         "next-tab",
-        &["]", "right"],
+        &["]"],
         5,
         "tabs",
-        "Show the next: problems, build, run, answer",
+        "Show the next: problems, build, run, answer, results",
     ),
-    entry(Output, Action::PreviousTab, "previous-tab", &["[", "left"], 0, "tab", "Show the one before"),
+    entry(Output, Action::Right, "right", &["right"], 0, "unfold", "Unfold what is there, or show the next"),
+    entry(Output, Action::Left, "left", &["left"], 0, "fold", "Fold what is there, or show the one before"),
+    entry(Output, Action::PreviousTab, "previous-tab", &["["], 0, "tab", "Show the one before"),
     entry(Output, Action::Follow, "follow", &["f"], 0, "follow", "Follow what comes, or stand still"),
     writes(entry(Desk, Action::Build, "build", &["b", "f5"], 8, "build", "Save all, and build the image")),
     writes(entry(
@@ -603,7 +611,18 @@ pub static ACTIONS: &[Entry] = &[
         "15 min more",
         "Let the session live 15 minutes longer",
     )),
-    entry(Desk, Action::CancelBuild, "cancel-build", &["ctrl-x"], 0, "cancel", "Cancel the build"),
+    entry(Desk, Action::CancelBuild, "cancel-build", &["ctrl-x"], 0, "cancel", "Cancel the build, or what is judged"),
+    writes(entry(AtLab, Action::Submit, "submit", &["S", "f7"], 9, "submit", "Save all, and have the lab judged")),
+    writes(entry(EditingLab, Action::Submit, "submit", &["f7"], 9, "submit", "Save all, and have the lab judged")),
+    writes(entry(
+        AtLab,
+        Action::SubmitClean,
+        "submit-clean",
+        &["C", "alt-s"],
+        0,
+        "submit clean",
+        "Save all, and have a copy judged in a fresh session",
+    )),
     writes(entry(Desk, Action::StackUp, "up", &["U"], 0, "up", "Bring the stack up with what is saved")),
     writes(entry(Desk, Action::Run, "run", &["R", "f6"], 8, "run", "Run what was built; again, if it runs")),
     writes(entry(
@@ -627,6 +646,7 @@ pub static ACTIONS: &[Entry] = &[
         "terminal",
         "Open a shell in the session, or go back to it",
     )),
+    entry(AtLab, Action::Show(View::Labs), "labs", &["L"], 0, "labs", "Back to the labs"),
     entry(Desk, Action::Pane(Pane::Guide), "pane-guide", &["1", "alt-1"], 0, "guide", "Go to the instructions"),
     entry(Desk, Action::Pane(Pane::Files), "pane-files", &["2", "alt-2"], 0, "files", "Go to the files"),
     entry(Desk, Action::Pane(Pane::Editor), "pane-editor", &["3", "alt-3", "e"], 3, "editor", "Go to the editor"),

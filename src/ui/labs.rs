@@ -83,6 +83,13 @@ impl Labs {
         self.catalogue.as_ref()?.get(id)
     }
 
+    /// What the lab after one is called, in the order in which labs are shown.
+    pub fn after(&self, id: &str) -> Option<String> {
+        let labs = &self.catalogue.as_ref()?.labs;
+        let at = labs.iter().position(|lab| lab.id == id)?;
+        labs.get(at + 1).map(|lab| lab.title.clone())
+    }
+
     /// What a lab is called: its title, or its name where it is not known.
     pub fn title<'a>(&'a self, id: &'a str) -> &'a str {
         self.get(id).map_or(id, |lab| &lab.title)
@@ -196,7 +203,10 @@ impl App {
     /// Something came.
     pub(super) fn labs_news(&mut self, news: LabsNews) {
         match news {
-            LabsNews::Catalogue(catalogue) => self.labs.catalogue = Some(catalogue),
+            LabsNews::Catalogue(catalogue) => {
+                self.labs.catalogue = Some(catalogue);
+                self.give_labs();
+            }
             LabsNews::Progress(Ok(progress)) => self.labs.progress = progress,
             LabsNews::Progress(Err(why)) => self.tell(Tone::Bad, format!("how far you are is not known: {why}")),
             LabsNews::History(lab, result) => {

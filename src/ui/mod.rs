@@ -8,6 +8,7 @@ pub mod action;
 pub mod app;
 mod choose;
 pub mod desk;
+mod desk_lab;
 mod desk_task;
 pub mod detail;
 pub mod draw;

@@ -121,9 +121,9 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let mut screen = ratatui::Terminal::new(backend).wrap_err("the terminal's size is not known")?;
     let size = screen.size()?;
     let (msgs, mut inbox) = mpsc::unbounded_channel();
-    let desks = DeskTasks::new(msgs.clone(), dirs().map(|d| d.data_dir().to_path_buf()));
     let (task_events, mut task_inbox) = mpsc::unbounded_channel();
     let history = History::usual();
+    let desks = DeskTasks::new(msgs.clone(), dirs().map(|d| d.data_dir().to_path_buf()), history.clone());
     let runner = Runner::new(host.engine().clone(), task_events).with_history(history.clone());
     let labs = LabsTasks::new(settings.config.clone(), history, msgs.clone());
     let app = App::new(settings, size, Timestamp::now());

@@ -24,6 +24,8 @@ A README.md in the workspace stands here instead.
 pub struct Guide {
     text: String,
     width: usize,
+    /// What stands above them.
+    head: Vec<TextLine>,
     /// The lines, as wide as the pane.
     pub lines: Vec<TextLine>,
     /// The first line shown.
@@ -39,14 +41,30 @@ impl Guide {
     pub(super) fn take(&mut self, text: String) {
         if self.text != text {
             self.text = text;
-            self.lines = markdown(self.text(), self.width);
+            self.lay();
         }
+    }
+
+    /// Puts something above the text.
+    pub(super) fn head(&mut self, lines: Vec<TextLine>) {
+        let was = std::mem::replace(&mut self.head, lines).len();
+        self.lines.splice(..was.min(self.lines.len()), self.head.iter().cloned());
+    }
+
+    /// How wide its lines are.
+    pub(super) const fn width(&self) -> usize {
+        self.width
+    }
+
+    fn lay(&mut self) {
+        self.lines = self.head.clone();
+        self.lines.extend(markdown(self.text(), self.width));
     }
 
     pub(super) fn fit(&mut self, width: usize) {
         if self.width != width {
             self.width = width;
-            self.lines = markdown(self.text(), width);
+            self.lay();
         }
     }
 
