@@ -103,7 +103,7 @@ fn advice(reason: &str) -> &'static str {
 }
 
 /// What a type of Rust or an event of YAML is called by people.
-fn kind_of(name: &str) -> &str {
+pub(super) fn kind_of(name: &str) -> &str {
     match name {
         "string scalar" | "scalar" | "string" => "text",
         "mapping start" => "settings, each `name: value`",
@@ -116,7 +116,8 @@ fn kind_of(name: &str) -> &str {
     }
 }
 
-fn one_of(names: &[&str]) -> String {
+/// Names as a choice.
+pub(super) fn one_of(names: &[&str]) -> String {
     match names {
         [] => "nothing".to_owned(),
         [one] => (*one).to_owned(),

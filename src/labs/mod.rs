@@ -8,6 +8,7 @@
 //! [`judge`](crate::judge) alone; here it is a name and fields with their places in the file.
 
 mod catalogue;
+mod form;
 mod images;
 mod manifest;
 mod start;
@@ -25,6 +26,7 @@ use crate::sessions::Spec;
 
 pub use catalogue::{Catalogue, catalogue};
 pub use images::ensure_images;
+pub use manifest::load;
 pub use start::{plant, reset, start};
 pub use tree::Tree;
 
