@@ -11,8 +11,8 @@ use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, LogAsk, Result};
 use crate::text::size;
 
 use super::{
-    CPUS, DATA, EGRESS, JUDGE, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name, image,
-    labels, life, seed, volume_name,
+    CPUS, DATA, EGRESS, JUDGE, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name,
+    image, labels, life, seed, volume_name,
 };
 
 /// How long the inner Docker may take until it answers.
