@@ -92,9 +92,7 @@ impl StoreError {
         };
         // The low byte is the kind, what is above it the details.
         match code.map(|c| c & 0xff) {
-            Some(NOT_A_DATABASE) => {
-                Self::new(StoreTrouble::Foreign, path, "this is no history of ondeck: it is no SQLite database")
-            }
+            Some(NOT_A_DATABASE) => Self::not_a_database(path),
             Some(CORRUPT) => Self::damaged(path, error),
             Some(READ_ONLY | CANNOT_OPEN | PERMISSION) => {
                 Self::new(StoreTrouble::Denied, path, format_args!("the history cannot be written: {}", said(error)))
@@ -103,6 +101,10 @@ impl StoreError {
             Some(BUSY | LOCKED) => Self::new(StoreTrouble::Busy, path, "the history is being written by others"),
             _ => Self::new(StoreTrouble::Other, path, format_args!("the history cannot be used: {}", said(error))),
         }
+    }
+
+    pub(super) fn not_a_database(path: &Path) -> Self {
+        Self::new(StoreTrouble::Foreign, path, "this is no history of ondeck: it is no SQLite database")
     }
 
     pub(super) fn damaged(path: &Path, what: impl fmt::Display) -> Self {

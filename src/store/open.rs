@@ -1,7 +1,7 @@
 //! Opening the history: what the file is, before anything is written to it.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -22,6 +22,10 @@ const APPLICATION: i32 = i32::from_be_bytes(*b"ondk");
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Files up to this size are looked through for damage when they are opened; that takes well below a second.
 const LOOKED_THROUGH: u64 = 64 << 20;
+/// What every SQLite database begins with.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// The length of a database's head, in bytes.
+const HEADER: u64 = 100;
 
 /// The form that this program writes.
 pub(super) fn newest() -> i64 {
@@ -59,7 +63,7 @@ pub(super) async fn prepare(path: &Path) -> Result<(), StoreError> {
         write_ahead(&mut db).await.map_err(sql)?;
         // All in one: whoever comes at the same time waits, and finds nothing left to do.
         let mut all = db.begin_with("BEGIN IMMEDIATE").await.map_err(sql)?;
-        migrator().run(&mut *all).await.map_err(|e| StoreError::migration(path, &e))?;
+        migrator().run_direct(None, &mut *all, false).await.map_err(|e| StoreError::migration(path, &e))?;
         all.commit().await.map_err(sql)?;
     }
     db.close().await.map_err(sql)?;
@@ -76,13 +80,31 @@ fn make(path: &Path) -> Result<(), StoreError> {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             let there = fs::metadata(path).map_err(io)?;
-            if there.is_file() {
-                return Ok(());
+            if !there.is_file() {
+                return Err(StoreError::new(
+                    StoreTrouble::Foreign,
+                    path,
+                    "this is no history of ondeck: it is no file",
+                ));
             }
-            Err(StoreError::new(StoreTrouble::Foreign, path, "this is no history of ondeck: it is no file"))
+            begins_right(path)
         }
         Err(e) => Err(io(e)),
     }
+}
+
+/// SQLite takes a few bytes of something else for an empty database, and would write over them.
+fn begins_right(path: &Path) -> Result<(), StoreError> {
+    let mut start = Vec::new();
+    let mut file = File::open(path).map_err(|e| StoreError::io(path, &e))?.take(HEADER);
+    file.read_to_end(&mut start).map_err(|e| StoreError::io(path, &e))?;
+    if start.is_empty() || (start.len() as u64 == HEADER && start.starts_with(MAGIC)) {
+        return Ok(());
+    }
+    if start.starts_with(MAGIC) {
+        return Err(StoreError::damaged(path, "it ends within its first lines"));
+    }
+    Err(StoreError::not_a_database(path))
 }
 
 fn private(path: &Path) -> Result<(), StoreError> {

@@ -257,8 +257,8 @@ const fn writes(mut e: Entry) -> Entry {
 }
 
 use Scope::{
-    Anywhere, AtLab, Container, Desk, Detail, Editing, EditingLab, Editor, Files, Image, Inside, Lab, Labs, List, Logs, Network, NoShell,
-    Output, Over, Page, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
+    Anywhere, AtLab, Container, Desk, Detail, Editing, EditingLab, Editor, Files, Image, Inside, Lab, Labs, List, Logs,
+    Network, NoShell, Output, Over, Page, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
 };
 
 /// All actions. The order is that of the hint line (within one weight), the palette and the help screen.

@@ -155,7 +155,12 @@ impl Seen {
         if task.checks.is_empty() {
             return ("○", Tone::Muted);
         }
-        has("✖").or_else(|| has("◐")).or_else(|| has("▷")).or_else(|| has("○")).or_else(|| has("▲")).unwrap_or(("✔", Tone::Good))
+        has("✖")
+            .or_else(|| has("◐"))
+            .or_else(|| has("▷"))
+            .or_else(|| has("○"))
+            .or_else(|| has("▲"))
+            .unwrap_or(("✔", Tone::Good))
     }
 
     /// Points of a task: those it has, those it could have; `None` before anything of it was looked at.

@@ -30,9 +30,7 @@ impl Desk {
             }
             // A lab's instructions are the lab's own.
             DeskNews::Read(path, _)
-                if self.lab.is_some()
-                    && path == super::GUIDE
-                    && !self.buffers.open.iter().any(|b| b.path == path) => {}
+                if self.lab.is_some() && path == super::GUIDE && !self.buffers.open.iter().any(|b| b.path == path) => {}
             DeskNews::Read(path, result)
                 if path == super::GUIDE && !self.buffers.open.iter().any(|b| b.path == path) =>
             {

@@ -9,9 +9,9 @@ use crate::text::{age, count, size};
 use crate::ui::panes::text::TextLine;
 use crate::ui::view::Tone;
 
+use super::Desk;
 use super::lab::{LabWork, Newest, Seen};
 use super::output::{Jump, Line, OutputTab, seconds};
-use super::Desk;
 
 /// Lines of what a build or a container printed that are shown below a failure.
 const EXCERPT: usize = 10;
