@@ -464,6 +464,10 @@ impl Job {
                     "Its Docker is lost, with all images, containers and volumes in it. /workspace is kept.",
                 ))
             }
+            Self::ResetLab { lab, session } => Some(format!(
+                "All files in /workspace of session {} are removed, and those that {} begins with put there.",
+                session.id, lab.id
+            )),
             Self::Stack { verb: StackVerb::Down, stack } => {
                 let on: Vec<Named> =
                     stack.containers().map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect();

@@ -669,7 +669,8 @@ impl App {
             View::Networks => Prune::Networks,
             View::Volumes => Prune::Volumes,
             View::Containers | View::Stacks => Prune::Containers,
-            View::Deck | View::Activity | View::Sessions | View::Labs => Prune::BuildCache,
+            View::Deck | View::Activity | View::Sessions => Prune::BuildCache,
+            View::Labs => return self.tell(Tone::Muted, "labs are folders: nothing here is unused"),
         };
         self.ask_prune(what);
     }

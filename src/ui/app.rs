@@ -192,7 +192,7 @@ impl App {
                 self.size = size;
                 self.fit_output();
                 self.settle();
-                if matches!(self.detail.target, Some(Target::Lab(_))) {
+                if matches!(self.detail.target, Some(Target::Lab(_) | Target::BrokenLab(_))) {
                     // Its pages go over as many lines as the pane is wide.
                     self.make_text();
                 }

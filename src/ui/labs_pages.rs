@@ -17,9 +17,8 @@ use super::detail::{Loaded, Tab};
 use super::labs::{Past, PastAttempt};
 use super::markdown::markdown;
 use super::panes::text::TextLine;
-use super::panes::wrap::{Lead, Piece, flow};
+use super::panes::wrap::{Lead, Piece, flow, wrap};
 use super::view::Tone;
-use super::views::activity::clock;
 use super::views::labs::{State, level};
 
 /// Lines of the difference of one file that are shown.
@@ -67,22 +66,23 @@ impl App {
 }
 
 /// What is wrong with a lab, as it is told on the command line.
-pub(super) fn problems(problems: &[&ConfigError]) -> Vec<TextLine> {
-    let mut lines: Vec<TextLine> =
-        problems.iter().flat_map(|p| [problem(p), vec![TextLine::blank()]].concat()).collect();
-    lines.push(TextLine::new(Tone::Muted, "F5 reads the labs again; `ondeck lab check DIR` looks at one whole."));
+pub(super) fn problems(problems: &[&ConfigError], width: usize) -> Vec<TextLine> {
+    let mut lines = Vec::new();
+    for problem in problems {
+        let text = problem.to_string();
+        for (n, line) in text.lines().enumerate() {
+            match (n, line.strip_prefix("  hint: ")) {
+                (0, _) => lines.extend(wrap(&[(Tone::Bad, line.to_owned())], width, 2)),
+                (_, Some(hint)) => lines.extend(wrap(&[(Tone::Accent, format!("  {hint}"))], width, 2)),
+                // The line of the file, and what points into it.
+                _ => lines.push(TextLine::new(Tone::Plain, line)),
+            }
+        }
+        lines.push(TextLine::blank());
+    }
+    let advice = "F5 reads the labs again; `ondeck lab check DIR` looks at one whole.";
+    lines.extend(wrap(&[(Tone::Muted, advice.to_owned())], width, 0));
     lines
-}
-
-fn problem(problem: &ConfigError) -> Vec<TextLine> {
-    let text = problem.to_string();
-    let hint = |line: &str| line.trim_start().starts_with("hint: ");
-    let tone = |n: usize, line: &str| match n {
-        0 => Tone::Bad,
-        _ if hint(line) => Tone::Accent,
-        _ => Tone::Plain,
-    };
-    text.lines().enumerate().map(|(n, line)| TextLine::new(tone(n, line), line)).collect()
 }
 
 impl Page<'_> {
@@ -252,13 +252,13 @@ impl Page<'_> {
         let (sign, tone, word) = match attempt.verdict {
             Verdict::Passed => (self.symbols.check, Tone::Good, "passed"),
             Verdict::Failed => (self.symbols.cross, Tone::Bad, "failed"),
-            Verdict::Error => (self.symbols.warning, Tone::Warn, "not judged"),
+            Verdict::Error => (self.symbols.warning, Tone::Warn, "error"),
         };
         let fold = if open { self.symbols.expanded } else { self.symbols.collapsed };
         let mut line = TextLine::new(Tone::Muted, format!("{fold} "));
         line.push(tone, format!("{sign} "));
-        line.push(Tone::Plain, format!("{:<12}", self.when(attempt.started)));
-        line.push(tone, format!("{word:<10}  "));
+        line.push(Tone::Plain, format!("{:<12}  ", self.when(attempt.started)));
+        line.push(tone, format!("{word:<6}  "));
         let points = format!("{}/{}", attempt.score, attempt.max_score);
         line.push(Tone::Strong, format!("{:>7}  ", if attempt.verdict == Verdict::Error { "" } else { &points }));
         line.push(Tone::Muted, format!("{:<5}  ", attempt.mode.name()));
@@ -296,6 +296,7 @@ impl Page<'_> {
         if changes.files.is_empty() && changes.checks.is_empty() {
             return self.flow(&[(Tone::Muted, "Nothing is different from the attempt before.".to_owned())], &indent);
         }
+        self.blank();
         self.flow(&[(Tone::Strong, "Since the attempt before".to_owned())], &indent);
         for check in &changes.checks {
             let word = |status: &Option<String>| status.clone().unwrap_or_else(|| "not there".to_owned());
@@ -343,11 +344,8 @@ impl Page<'_> {
 
     fn when(&self, time: Timestamp) -> String {
         let lately = self.now.as_second() - time.as_second() < 20 * 3600;
-        if lately {
-            clock(time, self.zone)
-        } else {
-            time.to_zoned(self.zone.clone()).strftime("%d %b %H:%M").to_string()
-        }
+        let form = if lately { "%H:%M" } else { "%d %b %H:%M" };
+        time.to_zoned(self.zone.clone()).strftime(form).to_string()
     }
 
     /// What the lab is.

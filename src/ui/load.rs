@@ -116,7 +116,8 @@ impl App {
             }
             Tab::Problem => {
                 let Target::BrokenLab(file) = &target else { return };
-                super::labs_pages::problems(&self.labs.problems(file))
+                let width = usize::from(self.areas().inside.width);
+                super::labs_pages::problems(&self.labs.problems(file), width)
             }
         };
         self.detail.text.set(lines);

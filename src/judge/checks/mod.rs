@@ -10,7 +10,13 @@ use super::check::Kind;
 use crate::config::suggestion;
 
 /// The tables.
-const TABLES: &[&[Kind]] = &[files::KINDS, dockerfile::KINDS, combine::KINDS];
+const TABLES: &[&[Kind]] = &[
+    files::KINDS,
+    dockerfile::KINDS,
+    combine::KINDS,
+    #[cfg(test)]
+    super::testing::KINDS,
+];
 
 /// All kinds, in the order in which their checks are made.
 pub fn kinds() -> &'static [&'static Kind] {

@@ -74,7 +74,7 @@ impl Rows for Deck {
                 }
                 1 => {
                     let mut left = View::Sessions.rows().cell(cx, row, 1);
-                    let what = lab(cx, &row.target).unwrap_or_else(|| View::Sessions.rows().cell(cx, row, 7).text);
+                    let what = lab(cx, &row.target).unwrap_or_else(|| View::Sessions.rows().cell(cx, row, 6).text);
                     left.text = format!("{} left, {what}", left.text);
                     left
                 }

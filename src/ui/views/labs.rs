@@ -16,7 +16,7 @@ pub struct Labs;
 static COLUMNS: [Column; 8] = [
     Column::text("LAB", 8, 24, 0),
     Column::text("TITLE", 16, 72, 1),
-    Column::text("SESSION", 8, 24, 1),
+    Column::text("SESSION", 11, 24, 1),
     Column::figure("BEST", 6, 1),
     Column::figure("TRIES", 5, 4),
     Column::figure("TIME", 4, 5),

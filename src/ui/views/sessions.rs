@@ -2,7 +2,7 @@
 
 use crate::engine::model::Container;
 use crate::fleet::snapshot::Status;
-use crate::sessions::{LAB, OWNER, Session, WORKSPACE};
+use crate::sessions::{OWNER, Session, WORKSPACE};
 use crate::tasks::Task;
 use crate::text::size;
 use crate::ui::sessions::{all, countdown, of_judges, urgency};
@@ -14,11 +14,10 @@ use super::{missing, named, percent, used};
 #[derive(Debug)]
 pub struct Sessions;
 
-static COLUMNS: [Column; 8] = [
+static COLUMNS: [Column; 7] = [
     Column::text("SESSION", 12, 40, 0),
     Column::figure("LEFT", 5, 0),
     Column::text("WORKSPACE", 9, 28, 1),
-    Column::text("LAB", 12, 40, 5),
     Column::figure("CPU", 5, 3),
     Column::figure("MEM", 11, 2),
     Column::text("OWNER", 5, 16, 4),
@@ -50,12 +49,9 @@ fn state(cx: &Cx<'_>, session: &Session, container: &Container) -> Cell {
         return Cell::toned(format!("out of memory {} ago", crate::text::age(cx.now, event.time)), Tone::Bad);
     }
     let up = container.started.map_or_else(|| "up".to_owned(), |t| format!("up {}", crate::text::age(cx.now, t)));
-    Cell::muted(if session.egress { format!("{up}, reaches networks outside") } else { up })
-}
-
-/// What the lab is called that it is for.
-fn title(cx: &Cx<'_>, lab: Option<&String>) -> Cell {
-    lab.map_or_else(Cell::default, |lab| Cell::muted(cx.labs.title(lab)))
+    let lab = session.lab.as_deref().and_then(|lab| cx.labs.get(lab));
+    let more = [lab.map(|lab| lab.title.as_str()), session.egress.then_some("reaches networks outside")];
+    Cell::muted(more.into_iter().flatten().fold(up, |all, one| format!("{all}, {one}")))
 }
 
 /// How long it still lives.
@@ -94,9 +90,8 @@ impl Rows for Sessions {
             return match column {
                 0 => Cell::toned(format!("{} –", status_sign(cx.symbols, Status::Stopped)), Tone::Muted),
                 2 => Cell::plain(label(WORKSPACE)),
-                3 => title(cx, volume.labels.get(LAB)),
-                6 => Cell::muted(label(OWNER)),
-                7 => Cell::muted("kept; n resumes it"),
+                5 => Cell::muted(label(OWNER)),
+                6 => Cell::muted("kept; n resumes it"),
                 _ => Cell::default(),
             };
         }
@@ -106,7 +101,7 @@ impl Rows for Sessions {
             return match column {
                 0 => named(cx, Status::Partial, "new"),
                 2 => Cell::plain(task.title.strip_prefix("start a session for ").unwrap_or_default()),
-                7 => Cell::toned(note, Tone::Status(Status::Partial)),
+                6 => Cell::toned(note, Tone::Status(Status::Partial)),
                 _ => Cell::default(),
             };
         }
@@ -116,16 +111,15 @@ impl Rows for Sessions {
             0 => named(cx, if session.state.is_up() { Status::Running } else { Status::Partial }, &session.id),
             1 => left(cx, &session),
             2 => Cell::plain(session.workspace),
-            3 => title(cx, session.lab.as_ref()),
-            4 => Cell::plain(used.map_or(String::new(), |(cpu, _)| percent(cpu))),
-            5 => match used {
+            3 => Cell::plain(used.map_or(String::new(), |(cpu, _)| percent(cpu))),
+            4 => match used {
                 Some((_, memory)) => {
                     let tone = if memory * 10 > session.memory * 9 { Tone::Warn } else { Tone::Plain };
                     Cell::toned(format!("{} / {}", size(memory), size(session.memory)), tone)
                 }
                 None => Cell::muted(size(session.memory)),
             },
-            6 => Cell::muted(session.owner),
+            5 => Cell::muted(session.owner),
             _ => state(cx, &session, container),
         }
     }
@@ -135,17 +129,18 @@ impl Rows for Sessions {
         match (column, here) {
             // Those that end first come first.
             (1, Some((s, _))) => SortKey::Number(cx.times.left(&s, cx.now).unwrap_or(i64::MAX) as f64),
-            (4, Some((_, c))) => SortKey::Number(used(cx, std::iter::once(c)).map_or(1.0, |(cpu, _)| -cpu)),
-            (5, Some((_, c))) => SortKey::Number(used(cx, std::iter::once(c)).map_or(1.0, |(_, m)| -(m as f64))),
-            (1 | 4 | 5, None) => SortKey::Number(f64::MAX),
+            (3, Some((_, c))) => SortKey::Number(used(cx, std::iter::once(c)).map_or(1.0, |(cpu, _)| -cpu)),
+            (4, Some((_, c))) => SortKey::Number(used(cx, std::iter::once(c)).map_or(1.0, |(_, m)| -(m as f64))),
+            (1 | 3 | 4, None) => SortKey::Number(f64::MAX),
             _ => SortKey::Text(self.cell(cx, row, column).text.to_lowercase()),
         }
     }
 
     fn words(&self, cx: &Cx<'_>, row: &Row) -> String {
-        let lab = session(cx, &row.target).and_then(|(_, c)| c.labels.get(LAB)).map_or("", String::as_str);
-        let cells: Vec<String> = [0, 2, 3, 6].iter().map(|c| self.cell(cx, row, *c).text).collect();
-        format!("{} {lab}", cells.join(" "))
+        let lab = session(cx, &row.target).and_then(|(s, _)| s.lab).unwrap_or_default();
+        let title = cx.labs.title(&lab);
+        let cells: Vec<String> = [0, 2, 5].iter().map(|c| self.cell(cx, row, *c).text).collect();
+        format!("{} {lab} {title}", cells.join(" "))
     }
 
     fn empty(&self, cx: &Cx<'_>) -> Empty {
