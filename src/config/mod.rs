@@ -35,7 +35,6 @@ pub use labs::{GitLabs, Labs};
 pub(crate) use located::{At, Named, Part, REST, Rest};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
-pub(crate) use source::suggestion;
 pub use source::{ConfigError, Place, Source};
 pub(crate) use source::{quoted, suggestion};
 pub use symbols::Symbols;
