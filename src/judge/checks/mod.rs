@@ -31,6 +31,8 @@ mod context;
 mod dockerfile;
 mod files;
 mod ignored;
+mod settings;
+mod steps;
 mod value;
 
 use std::sync::LazyLock;
@@ -48,6 +50,8 @@ const TABLES: &[&[Kind]] = &[
     files::KINDS,
     ignored::KINDS,
     dockerfile::KINDS,
+    steps::KINDS,
+    settings::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,
