@@ -15,9 +15,11 @@ mod copy;
 mod fields;
 mod printed;
 mod prove;
+mod reading;
 mod report;
 mod runner;
 mod schema;
+mod select;
 mod submission;
 #[cfg(test)]
 mod testing;
