@@ -1,8 +1,15 @@
 //! All kinds of checks: one table a subject, one entry a kind.
 
+mod build;
 mod combine;
 mod dockerfile;
+mod exec;
 mod files;
+mod image;
+mod pattern;
+mod reach;
+mod run;
+mod stop;
 
 use std::sync::LazyLock;
 
@@ -10,7 +17,17 @@ use super::check::Kind;
 use crate::config::suggestion;
 
 /// The tables.
-const TABLES: &[&[Kind]] = &[files::KINDS, dockerfile::KINDS, combine::KINDS];
+const TABLES: &[&[Kind]] = &[
+    files::KINDS,
+    dockerfile::KINDS,
+    build::KINDS,
+    image::KINDS,
+    run::KINDS,
+    reach::KINDS,
+    exec::KINDS,
+    stop::KINDS,
+    combine::KINDS,
+];
 
 /// All kinds, in the order in which their checks are made.
 pub fn kinds() -> &'static [&'static Kind] {
