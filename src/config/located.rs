@@ -286,7 +286,9 @@ impl<'a> Reader<'a> {
     }
 
     fn structure<'de, V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
-        let Is::Group(entries) = &self.node.is else { return self.any(visitor) };
+        let Is::Group(entries) = &self.node.is else {
+            return Err(Fault::Expected(kind_of("mapping start").to_owned()));
+        };
         let is_field = |name: &str| name != REST && fields.contains(&name);
         let (known, others): (Vec<_>, Vec<_>) = entries.iter().partition(|(name, ..)| is_field(name));
         if fields.contains(&REST) {

@@ -17,6 +17,8 @@ mod printed;
 mod report;
 mod runner;
 mod submission;
+#[cfg(test)]
+mod testing;
 
 pub use bench::Way;
 pub use check::{Code, Kind, Need, Phase};

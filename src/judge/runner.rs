@@ -27,7 +27,7 @@ const MESSAGE: usize = 500;
 /// The most characters of what was seen, expected or found.
 const OBSERVED: usize = 200;
 /// How long taking away what was made may take.
-const CLOSING: Duration = Duration::from_secs(60);
+const CLOSING: Duration = Duration::from_mins(1);
 /// How long a Docker that may be gone is asked.
 const ASKING: Duration = Duration::from_secs(20);
 /// The code of a submission that takes longer than the whole lab may.
@@ -58,16 +58,8 @@ pub async fn judge(
             return report.error(Trouble::new("J_LAB_INVALID", all.join("; "), hint));
         }
     };
-    let open = Open { engine, config, way, owner };
-    run(&open, lab, &planned, &submission, report, tell, cancel).await
-}
-
-/// What a bench is opened with.
-struct Open<'a> {
-    engine: &'a Engine,
-    config: &'a Sessions,
-    way: Way,
-    owner: &'a str,
+    let open = async || Bench::open(engine, config, lab, way.clone(), owner, tell).await.map(Some);
+    run(open, lab, &planned, &submission, report, tell, cancel).await
 }
 
 /// How a check ended.
@@ -80,7 +72,7 @@ enum End {
 }
 
 async fn run(
-    open: &Open<'_>,
+    open: impl AsyncFn() -> Result<Option<Bench>, Trouble>,
     lab: &Lab,
     planned: &[Planned<'_>],
     submission: &Submission,
@@ -102,24 +94,24 @@ async fn run(
     let mut cancel = pin!(cancel);
     // What the submission itself takes; making its Docker ready does not count.
     let mut left = lab.judge.timeout;
-    let mut trouble = None;
-    let mut over = None;
+    let (mut opened, mut trouble, mut over) = (false, None, None::<String>);
     for at in order {
         let plan = &planned[at];
         if let Some(because) = report.prevented(planned, at, over.as_deref()) {
-            report.not_reached(plan, at, because, tell);
+            report.not_reached(plan, at, &because, tell);
             continue;
         }
         let id = plan.check.id.clone();
-        if plan.need() != Need::Files && case.bench.is_none() {
-            let opening = Bench::open(open.engine, open.config, lab, open.way.clone(), open.owner, tell);
-            tokio::select! {
-                opened = opening => match opened {
-                    Ok(bench) => case.bench = Some(bench),
-                    Err(error) => trouble = Some(error),
-                },
-                () = &mut cancel => trouble = Some(cancelled()),
+        if plan.need() != Need::Files && !opened {
+            let opening = tokio::select! {
+                opening = open() => opening,
+                () = &mut cancel => Err(cancelled()),
+            };
+            match opening {
+                Ok(bench) => case.bench = bench,
+                Err(error) => trouble = Some(error),
             }
+            opened = true;
             if trouble.is_some() {
                 report.broken(at);
                 break;
@@ -148,29 +140,23 @@ async fn run(
             end => end,
         };
         match end {
-            End::Seen(seen) => report.seen(plan, at, took, seen, tell),
-            End::Late(own) => match plan.late() {
-                Some(code) => {
-                    let message = format!("this took longer than {}, the most that it may take", seconds(own));
-                    let found = Found::new(code, message).expected(format!("at most {}", seconds(own)));
-                    report.seen(
-                        plan,
-                        at,
-                        took,
-                        Seen::of(format!("not done after {}", seconds(own)), vec![found]),
-                        tell,
-                    );
-                }
-                None => {
-                    let message = format!("looking at `{}` took longer than {}", plan.title, seconds(own));
+            End::Seen(seen) => report.seen(plan, at, took, &seen, tell),
+            End::Late(own) => {
+                let own = seconds(own);
+                if let Some(code) = plan.late() {
+                    let message = format!("this took longer than {own}, the most that it may take");
+                    let found = Found::new(code, message).expected(format!("at most {own}"));
+                    report.seen(plan, at, took, &Seen::of(format!("not done after {own}"), vec![found]), tell);
+                } else {
+                    let message = format!("looking at `{}` took longer than {own}", plan.title);
                     trouble = Some(Trouble::new("J_TIMEOUT", message, "the Docker is slow or stuck; judge again"));
                 }
-            },
+            }
             End::OutOfTime => {
                 let all = seconds(lab.judge.timeout);
                 let message = format!("judging took longer than {all}, the most that this lab gives a submission");
                 let found = Found::new(TIME_LIMIT, message).expected(format!("all of it within {all}"));
-                report.seen(plan, at, took, Seen::of("not done when the time was up", vec![found]), tell);
+                report.seen(plan, at, took, &Seen::of("not done when the time was up", vec![found]), tell);
                 report.1.doomed = true;
                 over = Some(format!("the time for judging, {all}, was over"));
             }
@@ -304,9 +290,9 @@ impl<'a> Draft<'a> {
         (self.1.unbuilt && plan.need() == Need::Image).then(|| "the image was not built".to_owned())
     }
 
-    fn not_reached(&mut self, plan: &Planned<'_>, at: usize, because: String, tell: &Tell<'_>) {
+    fn not_reached(&mut self, plan: &Planned<'_>, at: usize, because: &str, tell: &Tell<'_>) {
         self.1.unbuilt |= builds(plan);
-        self.0.checks[at].because = Some(one_line(&because, OBSERVED));
+        self.0.checks[at].because = Some(one_line(because, OBSERVED));
         tell(Event::Ended(Box::new(self.0.checks[at].clone()), Vec::new()));
     }
 
@@ -315,7 +301,7 @@ impl<'a> Draft<'a> {
         self.0.checks[at].status = CheckStatus::Error;
     }
 
-    fn seen(&mut self, plan: &Planned<'_>, at: usize, took: Duration, seen: Seen, tell: &Tell<'_>) {
+    fn seen(&mut self, plan: &Planned<'_>, at: usize, took: Duration, seen: &Seen, tell: &Tell<'_>) {
         let failures: Vec<Failure> = seen.found.iter().map(|found| self.failure(plan, found)).collect();
         let warned = plan.check.warn;
         let result = &mut self.0.checks[at];

@@ -1,7 +1,7 @@
 //! Reading a lab: its manifest, and whether all that it refers to is there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,11 @@ pub(super) const MANIFEST: &str = "lab.yaml";
 
 /// Reads the lab in a folder.
 pub fn load(dir: &Path) -> Result<Lab, Vec<ConfigError>> {
+    load_as(dir, Origin::Folder)
+}
+
+/// Reads the lab in a folder, which is from somewhere.
+pub(super) fn load_as(dir: &Path, origin: impl FnOnce(PathBuf) -> Origin) -> Result<Lab, Vec<ConfigError>> {
     let name = dir.join(MANIFEST).display().to_string();
     let whole = |message: String, hint: &str| vec![ConfigError::whole(dir.display().to_string(), message, hint)];
     let folder = dir.canonicalize().map_err(|error| whole(format!("cannot be read: {error}"), ""))?;
@@ -28,7 +33,7 @@ pub fn load(dir: &Path) -> Result<Lab, Vec<ConfigError>> {
         ));
     }
     let files = Tree::read(&folder).map_err(|error| vec![error])?;
-    Lab::from_tree(&files, Origin::Folder(folder), &name)
+    Lab::from_tree(&files, origin(folder), &name)
 }
 
 impl Lab {

@@ -106,11 +106,11 @@ fn a_lab_is_read() {
             "container": "app", "expect": { "status": 200 }
         })
     );
-    assert_eq!(checks[1].places["container"], Place { line: 21, column: 20 });
-    assert_eq!(checks[1].places["expect.status"], Place { line: 26, column: 19 });
+    assert_eq!(checks[1].places["container"], Place { line: 22, column: 20 });
+    assert_eq!(checks[1].places["expect.status"], Place { line: 27, column: 19 });
     assert_eq!(checks[0].places["ignored.0"].line, 19);
     let error = lab.error(checks[1].places["expect.status"], "no", "");
-    assert!(error.to_string().contains("26 |           status: 200"), "{error}");
+    assert!(error.to_string().contains("27 |           status: 200"), "{error}");
 }
 
 #[test]
@@ -137,53 +137,53 @@ fn names_are_looked_at() {
     wrong("minutes: 20", "minutes: 0", &[("4:10", "found `0`, expected minutes from 1", "")]);
     wrong("memory: 1g", "memory: 1x", &[("7:19", "found `1x`, expected a size", "512m")]);
     wrong("memory: 1g", "memory: 1m", &[("7:19", "found `1m`, expected 256m to 1t", "")]);
-    wrong("DOCKERIGNORE_GAP: [look", "ignore-gap: [look", &[("27:9", "expected a failure code", "")]);
-    wrong("[look, there]", "[]", &[("27:9", "found no hints for `DOCKERIGNORE_GAP`", "")]);
+    wrong("DOCKERIGNORE_GAP: [look", "ignore-gap: [look", &[("28:9", "expected a failure code", "")]);
+    wrong("[look, there]", "[]", &[("28:9", "found no hints for `DOCKERIGNORE_GAP`", "")]);
 }
 
 #[test]
 fn what_is_referred_to_is_there() {
-    wrong("images/base}", "images/bsae}", &[("9:32", "found `images/bsae`", "did you mean `images/base`")]);
+    wrong("images/base}", "images/bsae}", &[("9:33", "found `images/bsae`", "did you mean `images/base`")]);
     wrong(
         "images/base}",
         "../base}",
         &[
-            ("9:32", "expected a path in the folder", "without `..`"),
-            ("9:32", "expected a folder of the lab with a Dockerfile", ""),
+            ("9:33", "expected a path in the folder", "without `..`"),
+            ("9:33", "expected a folder of the lab with a Dockerfile", ""),
         ],
     );
     wrong("debian:bookworm-slim'", "debian'", &[("10:12", "with its tag", "debian:1.0")]);
     wrong("debian:bookworm-slim'", "lab/base:1'", &[("10:12", "for the second time", "")]);
-    wrong("needs: [ignore]", "needs: [ignroe]", &[("23:17", "found `ignroe`", "did you mean `ignore`")]);
+    wrong("needs: [ignore]", "needs: [ignroe]", &[("24:17", "found `ignroe`", "did you mean `ignore`")]);
     wrong("needs: [ignore]", "needs: [health]", &[("20:9", "`health` needs itself", "")]);
-    wrong("container: app", "container: web", &[("21:20", "found `web`, expected a name from `run`", "app")]);
+    wrong("container: app", "container: web", &[("22:20", "found `web`, expected a name from `run`", "app")]);
     wrong(
         "id: health",
         "id: ignore",
         &[("20:9", "found the check `ignore` for the second time", "line 19"), ("20:9", "needs itself", "")],
     );
-    wrong("memory: 64m", "image: 'debian:12'", &[("13:36", "found `debian:12`, expected one of the lab's images", "")]);
+    wrong("memory: 64m", "image: 'debian:12'", &[("13:39", "found `debian:12`, expected one of the lab's images", "")]);
     wrong(
         "remove: [.dockerignore]",
         "remove: [dockerignore]",
         &[
-            ("32:5", "`gone` is the same as the solution", ""),
-            ("32:51", "found `dockerignore`, expected a file", "did you mean `.dockerignore`"),
+            ("33:5", "`gone` is the same as the solution", ""),
+            ("33:52", "found `dockerignore`, expected a file", "did you mean `.dockerignore`"),
         ],
     );
     wrong(
         "good: {other: {}}",
         "good: {others: {}}",
         &[
-            ("33:9", "the folder `good/other` has no entry", "add `other: {}`"),
-            ("33:10", "found `others`, and no folder `good/others`", "did you mean `other`"),
-            ("33:10", "is the same as the solution", ""),
+            ("34:9", "the folder `good/other` has no entry", "add `other: {}`"),
+            ("34:10", "found `others`, and no folder `good/others`", "did you mean `other`"),
+            ("34:10", "is the same as the solution", ""),
         ],
     );
     wrong(
         "    gap: {codes: [DOCKERIGNORE_GAP], may: [HTTP_STATUS]}\n",
         "",
-        &[("31:5", "the folder `bad/gap` has no entry", "codes")],
+        &[("32:5", "the folder `bad/gap` has no entry", "codes")],
     );
 }
 
@@ -198,10 +198,10 @@ fn points_and_codes_make_sense() {
     wrong(
         "codes: [DOCKERIGNORE_GAP], may: [HTTP_STATUS]",
         "codes: []",
-        &[("31:10", "found no codes for `gap`", "good")],
+        &[("32:10", "found no codes for `gap`", "good")],
     );
-    wrong("may: [HTTP_STATUS]", "may: [DOCKERIGNORE_GAP]", &[("31:44", "must be given already", "")]);
-    wrong("codes: [DOCKERIGNORE_MISSING]}\n  bad", "codes: []}\n  bad", &[("29:12", "found no codes", "must fail")]);
+    wrong("may: [HTTP_STATUS]", "may: [DOCKERIGNORE_GAP]", &[("32:44", "must be given already", "")]);
+    wrong("codes: [DOCKERIGNORE_MISSING]}\n  bad", "codes: []}\n  bad", &[("30:12", "found no codes", "must fail")]);
     let none = GOOD.replace("points: 20, ", "").replace("        points: 10\n", "").replace(", min_score: 20", "");
     told(&read(&none).unwrap_err(), &[("", "no check has points", "")]);
 }
@@ -221,7 +221,7 @@ fn all_that_is_wrong_is_told_at_once() {
             ("7:28", "found `40`, expected a length of time", ""),
             ("7:32", "found `prot`", "did you mean `port`"),
             ("19:9", "`kind` is missing here", ""),
-            ("25:16", "found a group of settings, expected text", ""),
+            ("26:16", "found a group of settings, expected text", ""),
         ],
     );
 }
@@ -230,7 +230,7 @@ fn all_that_is_wrong_is_told_at_once() {
 fn what_is_no_yaml_or_no_group_is_told() {
     told(&read("id: [\n").unwrap_err(), &[("1:5", "no valid YAML", "")]);
     assert!(read("").unwrap_err()[0].message.contains("expected"));
-    assert!(read("- a\n- b\n").unwrap_err()[0].message.contains("found a list"));
+    told(&read("- a\n- b\n").unwrap_err(), &[("1:1", "found a list, expected settings", "")]);
     assert_eq!(read("id: demo\nid: demo\n").unwrap_err().len(), 1);
     let mut tree = files(GOOD);
     tree.put("lab.yaml", &b"\xff\xfe"[..]);

@@ -9,6 +9,7 @@
 
 mod catalogue;
 mod form;
+mod git;
 mod images;
 mod manifest;
 mod start;
@@ -25,9 +26,10 @@ use crate::config::{ConfigError, Place, Sessions};
 use crate::sessions::Spec;
 
 pub use catalogue::{Catalogue, catalogue};
-pub use images::ensure_images;
+pub use git::update;
+pub use images::{LABEL as IMAGE_LABEL, ensure_images};
 pub use manifest::load;
-pub use start::{plant, reset, start};
+pub use start::{plant, reset, reset_keeping, start, start_as};
 pub use tree::Tree;
 
 /// How much a lab asks of the learner.

@@ -27,6 +27,8 @@ const TABLES: &[&[Kind]] = &[
     exec::KINDS,
     stop::KINDS,
     combine::KINDS,
+    #[cfg(test)]
+    super::testing::KINDS,
 ];
 
 /// All kinds, in the order in which their checks are made.
