@@ -8,20 +8,22 @@ use crate::dockerfile::ignore::{Ignore, Rules, clean, ignore_files};
 use crate::labs::Lab;
 
 /// The build context of a lab.
-pub(super) struct Context {
+pub(in crate::judge) struct Context {
     /// The file that says what is left out, its path in the workspace.
     pub ignore_file: Option<String>,
     /// What it says.
     pub ignore: Ignore,
     /// All files and links of the folder, by paths in it, with their bytes.
     all: Vec<(String, u64)>,
+    /// Those of them that are sent.
+    sent: Vec<(String, u64)>,
     /// The same of its folders.
     folders: Vec<String>,
 }
 
 impl Context {
     /// The context of the lab's build plan; that of the whole workspace when it has none.
-    pub(super) fn of(lab: &Lab, submission: &Submission) -> Result<Self, Trouble> {
+    pub(in crate::judge) fn of(lab: &Lab, submission: &Submission) -> Result<Self, Trouble> {
         let plan = lab.build.clone().unwrap_or_default();
         let folder = clean(&plan.context);
         let folder = folder.trim_start_matches('/');
@@ -42,22 +44,24 @@ impl Context {
                 .filter(move |(_, e)| (e.kind == FileKind::Folder) == wanted)
                 .filter_map(|(path, entry)| Some((path.strip_prefix(&prefix)?.to_owned(), entry.size)))
         };
-        let (all, folders) = (below(false).collect(), below(true).map(|(path, _)| path).collect());
-        Ok(Self { ignore_file, ignore, all, folders })
+        let all: Vec<_> = below(false).collect();
+        let folders = below(true).map(|(path, _)| path).collect();
+        let sent = all.iter().filter(|(path, _)| ignore.reaches(path)).cloned().collect();
+        Ok(Self { ignore_file, ignore, all, sent, folders })
     }
 
     /// The context of the submission that is judged.
-    pub(super) fn of_case(case: &Case<'_>) -> Result<Self, Trouble> {
+    pub(in crate::judge) fn of_case(case: &Case<'_>) -> Result<Self, Trouble> {
         Self::of(case.lab, case.submission)
     }
 
     /// Files and links that are sent, with their bytes.
-    pub(super) fn sent(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.all.iter().filter(|(path, _)| self.ignore.reaches(path)).map(|(path, size)| (path.as_str(), *size))
+    pub(in crate::judge) fn sent(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.sent.iter().map(|(path, size)| (path.as_str(), *size))
     }
 
     /// The paths that a path or glob of a manifest means: those that are there, or itself.
-    pub(super) fn meant(&self, glob: &Glob) -> Vec<String> {
+    pub(in crate::judge) fn meant(&self, glob: &Glob) -> Vec<String> {
         if glob.is_plain() {
             return vec![glob.text().to_owned()];
         }
@@ -65,7 +69,7 @@ impl Context {
     }
 
     /// The files that a source of `COPY` brings, which may be a folder or have wildcards.
-    pub(super) fn copied_by(&self, source: &str) -> Vec<&str> {
+    pub(in crate::judge) fn copied_by(&self, source: &str) -> Vec<&str> {
         let source = clean(source.trim_matches(['"', '\'']));
         let source = source.trim_start_matches('/');
         if matches!(source, "." | "") {
@@ -84,7 +88,7 @@ impl Context {
     }
 
     /// Whether there is a file, link or folder of this path.
-    pub(super) fn has(&self, path: &str) -> bool {
+    pub(in crate::judge) fn has(&self, path: &str) -> bool {
         self.all.iter().any(|(known, _)| known == path) || self.folders.iter().any(|known| known == path)
     }
 }

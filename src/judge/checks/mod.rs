@@ -42,6 +42,7 @@ mod value;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+pub(super) use self::context::Context;
 use super::check::Kind;
 use crate::config::suggestion;
 
