@@ -14,6 +14,7 @@ mod compile;
 mod copy;
 mod fields;
 mod printed;
+mod prove;
 mod report;
 mod runner;
 mod submission;
@@ -27,6 +28,7 @@ pub use compile::{Planned, compile};
 pub use report::{
     BuildMetrics, CheckResult, CheckStatus, Failure, Metrics, Mode, Notes, Report, SCHEMA, Trouble, Verdict,
 };
+pub use prove::{Case as ProvenCase, Proof, Proven, Proving, Standing, TellProven, prove};
 pub use runner::judge;
 pub use submission::{FileEntry, FileKind, Submission};
 
