@@ -15,8 +15,10 @@ mod copy;
 mod fields;
 mod printed;
 mod prove;
+mod reading;
 mod report;
 mod runner;
+mod select;
 mod submission;
 #[cfg(test)]
 mod testing;
