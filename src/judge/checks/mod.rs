@@ -26,11 +26,18 @@ macro_rules! at_once {
     };
 }
 
+mod build;
 mod combine;
 mod context;
 mod dockerfile;
+mod exec;
 mod files;
 mod ignored;
+mod image;
+mod pattern;
+mod reach;
+mod run;
+mod stop;
 mod value;
 
 use std::sync::LazyLock;
@@ -48,6 +55,12 @@ const TABLES: &[&[Kind]] = &[
     files::KINDS,
     ignored::KINDS,
     dockerfile::KINDS,
+    build::KINDS,
+    image::KINDS,
+    run::KINDS,
+    reach::KINDS,
+    exec::KINDS,
+    stop::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,
