@@ -38,6 +38,8 @@ mod pattern;
 mod reach;
 mod run;
 mod stop;
+mod settings;
+mod steps;
 mod value;
 
 use std::sync::LazyLock;
@@ -61,6 +63,8 @@ const TABLES: &[&[Kind]] = &[
     reach::KINDS,
     exec::KINDS,
     stop::KINDS,
+    steps::KINDS,
+    settings::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,
