@@ -34,7 +34,6 @@ mod exec;
 mod files;
 mod ignored;
 mod image;
-mod pattern;
 mod reach;
 mod run;
 mod stop;
