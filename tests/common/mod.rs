@@ -2,6 +2,7 @@
 
 pub mod at_lab;
 pub mod bench;
+pub mod court;
 pub mod desk;
 pub mod docker;
 pub mod fixture;
