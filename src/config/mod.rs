@@ -9,6 +9,7 @@ mod depth;
 mod editor;
 mod explain;
 mod file;
+mod hints;
 mod keymap;
 mod secrets;
 mod sessions;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 pub use chord::{Chord, NotAChord};
 pub use command::{CustomCommand, Fields, On};
 pub use editor::{Editor, EditorKeys, Lint};
+pub use hints::{Hints, Provider};
 pub use keymap::{Binding, Preset};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
@@ -64,6 +66,8 @@ pub struct Config {
     pub editor: Editor,
     /// Which rules Dockerfiles are judged by.
     pub lint: Lint,
+    /// The assistant that may be asked for hints.
+    pub hints: Hints,
     /// Which environment variables are masked.
     pub secrets: Secrets,
     /// Which actions ask first.
@@ -176,6 +180,7 @@ impl Default for Config {
             sessions: Sessions::default(),
             editor: Editor::default(),
             lint: Lint::default(),
+            hints: Hints::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),
             host: None,
