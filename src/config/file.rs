@@ -8,8 +8,8 @@ use serde_yaml::Spanned;
 
 use super::source::{ConfigError, Entries, Source, hinted, quoted, suggestion};
 use super::{
-    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Editor, Hints, Layout, Lint, Logs, On, Preset, Secrets,
-    Sessions, Size, Terminal, Theme,
+    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Editor, Hints, Labs, Layout, Lint, Logs, On, Preset,
+    Secrets, Sessions, Size, Terminal, Theme,
 };
 
 #[derive(Deserialize, Default)]
@@ -25,6 +25,7 @@ struct ConfigFile {
     logs: Option<Logs>,
     terminal: Option<Terminal>,
     sessions: Option<Sessions>,
+    labs: Option<Labs>,
     editor: Option<Editor>,
     lint: Option<Lint>,
     hints: Option<Hints>,
@@ -189,6 +190,7 @@ impl Config {
         config.logs = file.logs.unwrap_or(config.logs);
         config.terminal = file.terminal.unwrap_or(config.terminal);
         config.sessions = file.sessions.unwrap_or(config.sessions);
+        config.labs = file.labs.unwrap_or_default().from(config.folder.as_deref());
         config.editor = file.editor.unwrap_or(config.editor);
         config.lint = file.lint.unwrap_or(config.lint);
         config.hints = file.hints.unwrap_or(config.hints);

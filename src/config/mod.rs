@@ -11,6 +11,8 @@ mod explain;
 mod file;
 mod hints;
 mod keymap;
+mod labs;
+mod located;
 mod secrets;
 mod sessions;
 mod source;
@@ -31,10 +33,12 @@ pub use command::{CustomCommand, Fields, On};
 pub use editor::{Editor, EditorKeys, Lint};
 pub use hints::{Hints, Provider};
 pub use keymap::{Binding, Preset};
+pub use labs::{GitLabs, Labs};
+pub(crate) use located::{At, Named, Part, REST, Rest};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
-pub(crate) use source::suggestion;
 pub use source::{ConfigError, Place, Source};
+pub(crate) use source::{quoted, suggestion};
 pub use symbols::Symbols;
 pub use theme::{DEFAULT as DEFAULT_THEME, Depth, Kind, Theme, ThemeEntry};
 pub use units::{NotAQuantity, Period, Size};
@@ -62,6 +66,8 @@ pub struct Config {
     pub terminal: Terminal,
     /// Sessions.
     pub sessions: Sessions,
+    /// Where labs are from, besides those that are built in.
+    pub labs: Labs,
     /// The editor of workspaces.
     pub editor: Editor,
     /// Which rules Dockerfiles are judged by.
@@ -178,6 +184,7 @@ impl Default for Config {
             logs: Logs::default(),
             terminal: Terminal::default(),
             sessions: Sessions::default(),
+            labs: Labs::default(),
             editor: Editor::default(),
             lint: Lint::default(),
             hints: Hints::default(),

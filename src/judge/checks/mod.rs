@@ -26,13 +26,20 @@ macro_rules! at_once {
     };
 }
 
+mod build;
+mod cache;
 mod combine;
 mod context;
 mod dockerfile;
+mod exec;
 mod files;
 mod ignored;
+mod image;
+mod reach;
+mod run;
 mod settings;
 mod steps;
+mod stop;
 mod value;
 
 use std::sync::LazyLock;
@@ -52,6 +59,13 @@ const TABLES: &[&[Kind]] = &[
     dockerfile::KINDS,
     steps::KINDS,
     settings::KINDS,
+    build::KINDS,
+    cache::KINDS,
+    image::KINDS,
+    run::KINDS,
+    reach::KINDS,
+    exec::KINDS,
+    stop::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,
