@@ -105,23 +105,24 @@ impl Assistant {
         }
     }
 
-    pub(super) fn secrets(&self) -> &Secrets {
-        &self.secrets
-    }
-
     /// Asks, and shows sentences of the answer as they come. The error says why there is none.
     pub(super) async fn ask(
         &self,
         session: &str,
-        asked: impl FnOnce() -> (Prompt, Guard),
+        asked: impl FnOnce(&Secrets) -> (Prompt, Guard) + Send + 'static,
         show: impl Fn(String) + Send + Sync,
     ) -> Result<String, String> {
         if let Some(trouble) = self.trouble() {
             return Err(trouble);
         }
         self.take(session)?;
-        let (prompt, guard) = asked();
-        let answer = self.answer(&prompt, &guard, &show);
+        let answer = async {
+            let secrets = self.secrets.clone();
+            // Looking through files is work: not where others wait for their turn.
+            let asked = tokio::task::spawn_blocking(move || asked(&secrets)).await;
+            let (prompt, guard) = asked.map_err(|e| format!("the question could not be put: {e}"))?;
+            self.answer(&prompt, &guard, &show).await
+        };
         match tokio::time::timeout(self.config.timeout.0, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(format!("the assistant did not answer within {}", self.config.timeout)),
@@ -191,6 +192,7 @@ impl Assistant {
         show: &(impl Fn(String) + Send + Sync),
     ) -> Result<String, String> {
         let garbage = |_| "what answered is no assistant: check `url` in the config".to_owned();
+        let cut = || "the assistant's answer broke off".to_owned();
         let leaking = |_| "the assistant's answer gave too much away".to_owned();
         let pass = |text: String| {
             if !text.is_empty() {
@@ -214,7 +216,9 @@ impl Assistant {
                 }
             };
             for said in all.iter().map(|data| wire::read(self.config.provider, data)) {
-                for said in said.map_err(garbage)? {
+                // A last event that cannot be read was not sent whole.
+                let said = said.map_err(|e| if open || !heard { garbage(e) } else { cut() });
+                for said in said? {
                     heard = true;
                     match said {
                         Said::Text(text) => pass(answer.feed(&text).map_err(leaking)?),
@@ -234,7 +238,7 @@ impl Assistant {
                 return Err("the assistant's answer has no end".to_owned());
             }
         }
-        Err(if heard { "the assistant's answer broke off".to_owned() } else { garbage(wire::Garbage) })
+        Err(if heard { cut() } else { garbage(wire::Garbage) })
     }
 
     /// Why a request was turned down.

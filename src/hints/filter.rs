@@ -8,6 +8,8 @@ use crate::text;
 
 /// The most words of an answer.
 const WORDS: usize = 120;
+/// The most bytes of one, whatever a word is.
+const BYTES: usize = 2 << 10;
 /// A line of the solution counts from this length on; shorter ones are what everybody writes.
 const TELLING: usize = 25;
 /// A sentence longer than this, in bytes, is none.
@@ -62,11 +64,12 @@ pub(super) struct Answer<'a> {
     shown: String,
     words: usize,
     full: bool,
+    thinking: bool,
 }
 
 impl<'a> Answer<'a> {
     pub(super) fn new(guard: &'a Guard) -> Self {
-        Self { guard, pending: String::new(), shown: String::new(), words: 0, full: false }
+        Self { guard, pending: String::new(), shown: String::new(), words: 0, full: false, thinking: false }
     }
 
     /// Takes a piece; answers with what may be shown now, perhaps nothing.
@@ -103,23 +106,28 @@ impl<'a> Answer<'a> {
 
     /// Some models think aloud first; that is no part of the answer.
     fn in_thought(&mut self) -> bool {
-        let start = self.pending.trim_start();
-        if self.words > 0 || start.is_empty() {
-            return false;
-        }
-        if "<think>".starts_with(start) {
-            return true;
-        }
-        if !start.starts_with("<think>") {
-            return false;
-        }
-        match self.pending.find("</think>") {
-            Some(end) => {
-                self.pending.drain(..end + "</think>".len());
-                false
+        const BEGIN: &str = "<think>";
+        const END: &str = "</think>";
+        if !self.thinking {
+            let start = self.pending.trim_start();
+            if self.words > 0 || start.is_empty() {
+                return false;
             }
-            None => true,
+            if !start.starts_with(BEGIN) {
+                // It may still become one.
+                return BEGIN.starts_with(start);
+            }
+            self.thinking = true;
         }
+        if let Some(end) = self.pending.find(END) {
+            self.pending.drain(..end + END.len());
+            self.thinking = false;
+            return false;
+        }
+        // Thoughts may be long; all that matters is whether their end begins here.
+        let kept = (self.pending.len().saturating_sub(END.len())..).find(|at| self.pending.is_char_boundary(*at));
+        self.pending.drain(..kept.unwrap_or(0));
+        true
     }
 
     fn show(&mut self, unit: &str) -> Result<(), GivesAway> {
@@ -128,7 +136,8 @@ impl<'a> Answer<'a> {
             return Err(GivesAway);
         }
         let words = unit.split_whitespace().count();
-        let unit = if self.words + words <= WORDS {
+        let fits = self.words + words <= WORDS && self.shown.len() + unit.len() <= BYTES;
+        let unit = if fits {
             unit
         } else {
             self.full = true;
@@ -136,7 +145,9 @@ impl<'a> Answer<'a> {
                 return Ok(());
             }
             let kept: Vec<&str> = unit.split_whitespace().take(WORDS).collect();
-            kept.join(" ") + " …"
+            let kept = kept.join(" ");
+            let end = (0..=BYTES.min(kept.len())).rev().find(|at| kept.is_char_boundary(*at)).unwrap_or(0);
+            format!("{} …", &kept[..end])
         };
         if self.guard.stops(&format!("{}{unit}", self.shown)) {
             return Err(GivesAway);
@@ -263,7 +274,7 @@ mod tests {
         assert_eq!(endless.split_whitespace().count(), WORDS + 1);
         assert!(endless.ends_with('…'));
         let solid = whole(&guard, &"x".repeat(100_000), 1000).unwrap();
-        assert!(solid.len() < 100_000);
+        assert!(solid.len() <= BYTES + 4);
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use crate::config::Secrets;
 use crate::text;
 
 pub use assistant::Assistant;
@@ -102,7 +103,8 @@ pub async fn hint(
     let answer = rung.is_some_and(|rung| rung.is_last() && rung.of > 1 && !rung.again);
     match assistant.filter(|_| !answer) {
         Some(assistant) => {
-            let asked = || question.prompt(assistant.secrets(), rung);
+            let (asked, rung) = (question.clone(), rung.cloned());
+            let asked = move |secrets: &Secrets| asked.prompt(secrets, rung.as_ref());
             said(assistant, &question.session, asked, own, tell).await
         }
         None => {
@@ -119,7 +121,10 @@ pub async fn explain(assistant: Option<&Assistant>, problem: &Problem, tell: imp
         own => (own.to_owned(), Source::Own),
     };
     match assistant {
-        Some(assistant) => said(assistant, &problem.session, || problem.prompt(assistant.secrets()), own, tell).await,
+        Some(assistant) => {
+            let asked = problem.clone();
+            said(assistant, &problem.session, move |secrets: &Secrets| asked.prompt(secrets), own, tell).await
+        }
         None => {
             let (text, source) = own();
             Hint { text, source, note: None }
@@ -131,7 +136,7 @@ pub async fn explain(assistant: Option<&Assistant>, problem: &Problem, tell: imp
 async fn said(
     assistant: &Assistant,
     session: &str,
-    asked: impl FnOnce() -> (wire::Prompt, filter::Guard),
+    asked: impl FnOnce(&Secrets) -> (wire::Prompt, filter::Guard) + Send + 'static,
     own: impl FnOnce() -> (String, Source),
     tell: impl Fn(Piece) + Send + Sync,
 ) -> Hint {

@@ -21,6 +21,8 @@ const MESSAGES: usize = 10;
 const EXCERPT: usize = 40;
 /// The longest line.
 const LINE: usize = 300;
+/// A file longer than this, in bytes, is not looked at.
+const FILE: usize = 256 << 10;
 /// Lines of output, the last ones.
 const OUTPUT: usize = 60;
 
@@ -172,15 +174,16 @@ impl Page {
             let build = name.contains("dockerfile") || name == ".dockerignore" || name.contains("compose");
             (!marks.iter().any(|(marked, _)| *marked == path), !build)
         };
-        let mut order: Vec<&(String, String)> = files.iter().filter(|(_, text)| !text.contains('\0')).collect();
+        let mut order: Vec<&(String, String)> =
+            files.iter().filter(|(_, text)| text.len() <= FILE && !text.contains('\0')).collect();
         order.sort_by_key(|(path, _)| rank(path));
         for (path, text) in order {
+            if self.room() < 200 {
+                return;
+            }
             let shown = redactor.file(path, text);
             let lines: Vec<&str> = shown.lines().collect();
             for (from, to) in excerpts(lines.len(), path, marks) {
-                if self.room() < 200 {
-                    return;
-                }
                 let numbered: Vec<String> =
                     (from..to).map(|i| format!("{:>4} {}", i + 1, cut(lines[i], LINE))).collect();
                 let title = format!("{}, lines {} to {} of {}", redactor.text(path), from + 1, to, lines.len());

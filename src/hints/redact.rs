@@ -220,7 +220,7 @@ fn is_token(run: &str) -> bool {
     let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
     let mixed = |text: &str| {
         let has = |of: fn(&u8) -> bool| text.bytes().any(|b| of(&b));
-        digits(text) >= 3 && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
+        digits(text) > 0 && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
     };
     let part = |part: &str| part.len() >= 32 && digits(part) >= 3 && part.bytes().any(|b| b.is_ascii_alphabetic());
     mixed(run) || run.split('/').any(part)
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn by_form() {
         let pem = "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----\nb";
-        assert_eq!(redacted("x", pem), "a\n<removed>\n\n\nb");
+        assert_eq!(redacted("x", pem), "a\n<removed>\n\n\n\nb");
         for secret in [
             "AKIAIOSFODNN7EXAMPLE",
             "ghp_0123456789abcdefghij",
@@ -336,7 +336,8 @@ mod tests {
         #[test]
         fn any_text(text in "([A-Z_]{0,9}(PASSWORD|TOKEN)?[=: ]{0,2}['\"|$]?[a-zé0-9]{0,9}['\"]?\\\\?\n){0,9}") {
             let shown = redacted("x.yaml", &text);
-            proptest::prop_assert_eq!(shown.lines().count(), text.trim_end_matches('\n').lines().count().max(shown.lines().count()));
+            // A line that is empty now may be the last one.
+            proptest::prop_assert_eq!(shown.split('\n').count(), text.lines().count().max(1));
         }
     }
 }
