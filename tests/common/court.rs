@@ -58,7 +58,12 @@ impl Court {
         );
         let text =
             if text.contains("judge:") { text } else { text.replace("tasks:\n", "judge: {timeout: 2m}\ntasks:\n") };
-        let files = tree(&[("lab.yaml", &text), ("README.md", "# Court\n"), ("starter/Dockerfile", "FROM x\n"), ("solution/Dockerfile", "FROM x\n")]);
+        let files = tree(&[
+            ("lab.yaml", &text),
+            ("README.md", "# Court\n"),
+            ("starter/Dockerfile", "FROM x\n"),
+            ("solution/Dockerfile", "FROM x\n"),
+        ]);
         Lab::from_tree(&files, Origin::Folder("court".into()), "lab.yaml").unwrap_or_else(|errors| {
             panic!("{text}\n{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         })

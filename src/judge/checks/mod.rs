@@ -27,6 +27,7 @@ macro_rules! at_once {
 }
 
 mod build;
+mod cache;
 mod combine;
 mod context;
 mod dockerfile;
@@ -57,6 +58,7 @@ const TABLES: &[&[Kind]] = &[
     ignored::KINDS,
     dockerfile::KINDS,
     build::KINDS,
+    cache::KINDS,
     image::KINDS,
     run::KINDS,
     reach::KINDS,
