@@ -103,12 +103,13 @@ fn advice(reason: &str) -> &'static str {
 }
 
 /// What a type of Rust or an event of YAML is called by people.
-fn kind_of(name: &str) -> &str {
+pub(super) fn kind_of(name: &str) -> &str {
     match name {
-        "string scalar" | "scalar" | "string" => "text",
-        "mapping start" => "settings, each `name: value`",
-        "sequence start" => "a list",
-        "bool" | "boolean" => "true or false",
+        "string scalar" | "scalar" | "string" | "a string" => "text",
+        "mapping start" | "a map" => "settings, each `name: value`",
+        name if name.starts_with("struct ") => "settings, each `name: value`",
+        "sequence start" | "a sequence" => "a list",
+        "bool" | "boolean" | "a boolean" => "true or false",
         "u8" => "a whole number from 0 to 255",
         "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
         "f32" | "f64" => "a number",
@@ -116,7 +117,8 @@ fn kind_of(name: &str) -> &str {
     }
 }
 
-fn one_of(names: &[&str]) -> String {
+/// Names as a choice.
+pub(super) fn one_of(names: &[&str]) -> String {
     match names {
         [] => "nothing".to_owned(),
         [one] => (*one).to_owned(),

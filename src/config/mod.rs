@@ -10,6 +10,8 @@ mod editor;
 mod explain;
 mod file;
 mod keymap;
+mod labs;
+mod located;
 mod secrets;
 mod sessions;
 mod source;
@@ -29,9 +31,12 @@ pub use chord::{Chord, NotAChord};
 pub use command::{CustomCommand, Fields, On};
 pub use editor::{Editor, EditorKeys, Lint};
 pub use keymap::{Binding, Preset};
+pub use labs::{GitLabs, Labs};
+pub(crate) use located::{At, Named, Part, REST, Rest};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
 pub use source::{ConfigError, Place, Source};
+pub(crate) use source::{quoted, suggestion};
 pub use symbols::Symbols;
 pub use theme::{DEFAULT as DEFAULT_THEME, Depth, Kind, Theme, ThemeEntry};
 pub use units::{NotAQuantity, Period, Size};
@@ -59,6 +64,8 @@ pub struct Config {
     pub terminal: Terminal,
     /// Sessions.
     pub sessions: Sessions,
+    /// Where labs are from, besides those that are built in.
+    pub labs: Labs,
     /// The editor of workspaces.
     pub editor: Editor,
     /// Which rules Dockerfiles are judged by.
@@ -173,6 +180,7 @@ impl Default for Config {
             logs: Logs::default(),
             terminal: Terminal::default(),
             sessions: Sessions::default(),
+            labs: Labs::default(),
             editor: Editor::default(),
             lint: Lint::default(),
             secrets: Secrets::default(),

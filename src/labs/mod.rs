@@ -8,6 +8,8 @@
 //! [`judge`](crate::judge) alone; here it is a name and fields with their places in the file.
 
 mod catalogue;
+mod form;
+mod git;
 mod images;
 mod manifest;
 mod start;
@@ -24,8 +26,10 @@ use crate::config::{ConfigError, Place, Sessions};
 use crate::sessions::Spec;
 
 pub use catalogue::{Catalogue, catalogue};
-pub use images::ensure_images;
-pub use start::{plant, reset, start};
+pub use git::update;
+pub use images::{LABEL as IMAGE_LABEL, ensure_images};
+pub use manifest::load;
+pub use start::{plant, reset, reset_keeping, start, start_as};
 pub use tree::Tree;
 
 /// How much a lab asks of the learner.
