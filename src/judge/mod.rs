@@ -14,8 +14,10 @@ mod compile;
 mod copy;
 mod fields;
 mod printed;
+mod reading;
 mod report;
 mod runner;
+mod select;
 mod submission;
 #[cfg(test)]
 mod testing;

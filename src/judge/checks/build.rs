@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::super::Trouble;
 use super::super::bench::{self, Edit, Edited, Image, Layer, Made, Wish};
 use super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, Wrong, read, schema};
-use super::pattern::Pattern;
+use super::super::fields::Pattern;
 use crate::text::fit;
 
 pub(super) const BUILD_FAILED: Code =

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::super::Trouble;
 use super::super::bench::{self, Running, Variant};
 use super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, Wrong, read, schema};
-use super::pattern::Pattern;
+use super::super::fields::Pattern;
 use super::run::{RUN_EXITED, RUN_FAILED, RUN_OOM, app, noted};
 use crate::engine::{ErrorKind, ExecAsk, Ran};
 use crate::text::fit;

@@ -14,7 +14,7 @@ use serde_json_path::JsonPath;
 use super::super::Trouble;
 use super::super::bench::{self, Running};
 use super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, read, schema};
-use super::pattern::Pattern;
+use super::super::fields::Pattern;
 use super::run::{RUN_EXITED, RUN_FAILED, RUN_OOM, app, noted};
 use crate::config::Period;
 use crate::engine::model::Container;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::super::Trouble;
 use super::super::bench::{self, Running, Variant};
 use super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, read, schema};
-use super::pattern::Pattern;
+use super::super::fields::Pattern;
 use crate::config::Period;
 use crate::engine::ErrorKind;
 use crate::engine::model::Health;

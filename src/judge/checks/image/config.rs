@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::super::super::Trouble;
 use super::super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, Wrong, read, schema};
+use super::super::super::fields::Pattern;
 use super::super::build::image;
-use super::super::pattern::Pattern;
 
 const fn code(name: &'static str, hint: &'static str) -> Code {
     Code { name, hint }

@@ -15,8 +15,8 @@ use serde_json::json;
 use super::super::super::Trouble;
 use super::super::super::bench::{Entry, EntryKind, Image, Layer};
 use super::super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, Wrong, read, schema};
+use super::super::super::fields::Pattern;
 use super::super::build::image;
-use super::super::pattern::Pattern;
 use super::place;
 use crate::engine::{EngineError, ErrorKind};
 
