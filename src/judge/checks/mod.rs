@@ -37,6 +37,8 @@ mod ignored;
 mod image;
 mod reach;
 mod run;
+mod settings;
+mod steps;
 mod stop;
 mod value;
 
@@ -62,6 +64,8 @@ const TABLES: &[&[Kind]] = &[
     reach::KINDS,
     exec::KINDS,
     stop::KINDS,
+    steps::KINDS,
+    settings::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,
