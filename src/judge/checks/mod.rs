@@ -26,9 +26,11 @@ macro_rules! at_once {
     };
 }
 
+mod answer;
 mod build;
 mod cache;
 mod combine;
+mod compose;
 mod context;
 mod dockerfile;
 mod exec;
@@ -37,6 +39,7 @@ mod ignored;
 mod image;
 mod reach;
 mod run;
+mod state;
 mod stop;
 mod value;
 
@@ -62,6 +65,9 @@ const TABLES: &[&[Kind]] = &[
     reach::KINDS,
     exec::KINDS,
     stop::KINDS,
+    compose::KINDS,
+    state::KINDS,
+    answer::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,
