@@ -2,7 +2,8 @@
 
 use serde_yaml::Error;
 
-use super::source::{ConfigError, Place, Source, printable, quoted, suggestion};
+use super::Secrets;
+use super::source::{ConfigError, Place, Source, UNSHOWN, printable, quoted, suggestion};
 
 /// An error of the YAML reader as one about a place in a file.
 pub(super) fn explain(source: &Source, error: &Error) -> ConfigError {
@@ -11,6 +12,11 @@ pub(super) fn explain(source: &Source, error: &Error) -> ConfigError {
         return source.error(Place { line: 0, column: 0 }, printable(&error.to_string()), "");
     };
     let (message, hint) = words(source, place, error);
+    let secret = matches!(error, Error::SerdeUnknownField { field, .. } if Secrets::default().is_secret(field));
+    if secret || message.starts_with(UNSHOWN) {
+        let message = printable(message.trim_start_matches(UNSHOWN));
+        return source.error(place, message, printable(&hint)).without_line();
+    }
     source.error(place, printable(&message), printable(&hint))
 }
 
@@ -103,12 +109,13 @@ fn advice(reason: &str) -> &'static str {
 }
 
 /// What a type of Rust or an event of YAML is called by people.
-fn kind_of(name: &str) -> &str {
+pub(super) fn kind_of(name: &str) -> &str {
     match name {
-        "string scalar" | "scalar" | "string" => "text",
-        "mapping start" => "settings, each `name: value`",
-        "sequence start" => "a list",
-        "bool" | "boolean" => "true or false",
+        "string scalar" | "scalar" | "string" | "a string" => "text",
+        "mapping start" | "a map" => "settings, each `name: value`",
+        name if name.starts_with("struct ") => "settings, each `name: value`",
+        "sequence start" | "a sequence" => "a list",
+        "bool" | "boolean" | "a boolean" => "true or false",
         "u8" => "a whole number from 0 to 255",
         "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
         "f32" | "f64" => "a number",
@@ -116,7 +123,8 @@ fn kind_of(name: &str) -> &str {
     }
 }
 
-fn one_of(names: &[&str]) -> String {
+/// Names as a choice.
+pub(super) fn one_of(names: &[&str]) -> String {
     match names {
         [] => "nothing".to_owned(),
         [one] => (*one).to_owned(),

@@ -9,7 +9,10 @@ mod depth;
 mod editor;
 mod explain;
 mod file;
+mod hints;
 mod keymap;
+mod labs;
+mod located;
 mod secrets;
 mod sessions;
 mod source;
@@ -28,10 +31,14 @@ use std::path::{Path, PathBuf};
 pub use chord::{Chord, NotAChord};
 pub use command::{CustomCommand, Fields, On};
 pub use editor::{Editor, EditorKeys, Lint};
+pub use hints::{Hints, Provider};
 pub use keymap::{Binding, Preset};
+pub use labs::{GitLabs, Labs};
+pub(crate) use located::{At, Named, Part, REST, Rest};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
 pub use source::{ConfigError, Place, Source};
+pub(crate) use source::{quoted, suggestion};
 pub use symbols::Symbols;
 pub use theme::{DEFAULT as DEFAULT_THEME, Depth, Kind, Theme, ThemeEntry};
 pub use units::{NotAQuantity, Period, Size};
@@ -59,10 +66,14 @@ pub struct Config {
     pub terminal: Terminal,
     /// Sessions.
     pub sessions: Sessions,
+    /// Where labs are from, besides those that are built in.
+    pub labs: Labs,
     /// The editor of workspaces.
     pub editor: Editor,
     /// Which rules Dockerfiles are judged by.
     pub lint: Lint,
+    /// The assistant that may be asked for hints.
+    pub hints: Hints,
     /// Which environment variables are masked.
     pub secrets: Secrets,
     /// Which actions ask first.
@@ -173,8 +184,10 @@ impl Default for Config {
             logs: Logs::default(),
             terminal: Terminal::default(),
             sessions: Sessions::default(),
+            labs: Labs::default(),
             editor: Editor::default(),
             lint: Lint::default(),
+            hints: Hints::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),
             host: None,

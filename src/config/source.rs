@@ -49,6 +49,11 @@ impl ConfigError {
         Self { file: printable(&file.into()), place: None, message: message.into(), hint: hint.into(), line: None }
     }
 
+    /// The same without the line of the file, which may hold a secret.
+    pub(super) fn without_line(self) -> Self {
+        Self { line: None, ..self }
+    }
+
     /// The first line of the message: file, line, column and what is wrong.
     pub fn headline(&self) -> String {
         match self.place {
@@ -101,12 +106,12 @@ fn is_unprintable(ch: char) -> bool {
 }
 
 /// Text without anything that a terminal would act on.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|ch| if is_unprintable(ch) { '\u{fffd}' } else { ch }).collect()
 }
 
 /// A value from a file as a message shows it: quoted, printable and not too long.
-pub(super) fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let mut shown: String = value.chars().take(60).collect();
     if shown.len() < value.len() {
         shown.push('…');
@@ -115,12 +120,20 @@ pub(super) fn quoted(value: &str) -> String {
 }
 
 /// An error for serde that carries a hint; `Source::parse` takes the two apart again.
-pub(super) fn hinted<E: serde::de::Error>(message: impl fmt::Display, hint: impl fmt::Display) -> E {
+pub(crate) fn hinted<E: serde::de::Error>(message: impl fmt::Display, hint: impl fmt::Display) -> E {
     E::custom(format_args!("{message}\n{hint}"))
 }
 
+/// Begins a message about something that may be a secret: the line it stands in is not shown.
+pub(super) const UNSHOWN: char = '\u{1}';
+
+/// As `hinted`, for what was written where a secret may have been written.
+pub(super) fn unshown<E: serde::de::Error>(message: &str, hint: &str) -> E {
+    hinted(format_args!("{UNSHOWN}{message}"), hint)
+}
+
 /// The hint for an unknown name: the nearest known one, or all of them.
-pub(super) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn suggestion<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(name, &known) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -237,6 +250,12 @@ impl Source {
         let options = serde_yaml::options! { with_snippet: false };
         let read = serde_yaml::from_multiple_with_options::<serde::de::IgnoredAny>(&self.text, options);
         read.err().map(|error| super::explain::explain(self, &error))
+    }
+
+    /// What stands at a place, so many characters of it.
+    pub(super) fn written(&self, place: Place, chars: usize) -> String {
+        let line = self.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
+        line.chars().skip(place.column.saturating_sub(1)).take(chars).collect()
     }
 
     /// What stands at a place, as a message says it.

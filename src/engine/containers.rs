@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::http::{SHORT, escape};
+use super::http::{LONG, SHORT, escape};
 use super::model::{Attachment, Container, Detail, Health, Inspection, Mount, Port, Probe, State};
 use super::raw::{Labels, clean, image_id, labels, moment, raw, time};
 use super::{Engine, Result};
@@ -46,6 +46,7 @@ raw! {
     struct RawCheck { test: Vec<String>, interval: u64 }
     struct RawHostConfig { restart_policy: RawPolicy, memory: u64 }
     struct RawPolicy { name: String, maximum_retry_count: i64 }
+    struct RawChange { path: String }
     struct RawTop { titles: Vec<String>, processes: Vec<Vec<String>> }
 }
 
@@ -72,9 +73,21 @@ impl Engine {
 
     /// A container's processes: titles, and a row for each.
     pub async fn top(&self, id: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
-        let raw: RawTop = self.http.get(&format!("/containers/{}/top", escape(id)), SHORT).await?;
+        self.top_of(id, "").await
+    }
+
+    /// The same with options of the engine's `ps`, such as `-eo pid,uid`; its own when empty.
+    pub async fn top_of(&self, id: &str, options: &str) -> Result<(Vec<String>, Vec<Vec<String>>)> {
+        let options = if options.is_empty() { String::new() } else { format!("?ps_args={}", escape(options)) };
+        let raw: RawTop = self.http.get(&format!("/containers/{}/top{options}", escape(id)), SHORT).await?;
         let row = |cells: Vec<String>| cells.iter().map(|c| clean(c)).collect();
         Ok((row(raw.titles), raw.processes.into_iter().map(row).collect()))
+    }
+
+    /// The paths in a container that are not as its image has them, volumes aside.
+    pub async fn changes(&self, id: &str) -> Result<Vec<String>> {
+        let raw: Option<Vec<RawChange>> = self.http.get(&format!("/containers/{}/changes", escape(id)), LONG).await?;
+        Ok(raw.unwrap_or_default().into_iter().map(|change| clean(&change.path)).collect())
     }
 }
 

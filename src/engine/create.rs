@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http::{LONG, Payload, SHORT, escape};
+use super::http::{Http, LONG, Payload, SHORT, escape};
 use super::model::Id;
 use super::raw::clean;
 use super::{Engine, EngineError, Result};
@@ -57,6 +58,14 @@ impl Engine {
         let path = format!("/containers/{}/archive?noOverwriteDirNonDir=true&path={}", escape(container), escape(dir));
         let body = Payload::Tar(futures::stream::iter([Ok(Bytes::from(tar))]).boxed());
         self.http.deliver(Method::PUT, &path, body, LONG).await.map(drop)
+    }
+
+    /// A file or folder of a container, which need not run, as a tar archive. Paths in it begin with the last name of
+    /// `path`. The engine makes it, so no program in the container has a say in it.
+    pub async fn get_archive(&self, container: &str, path: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let path = format!("/containers/{}/archive?path={}", escape(container), escape(path));
+        let response = self.http.deliver(Method::GET, &path, Payload::Nothing, LONG).await?;
+        Ok(Http::pieces(response))
     }
 
     /// What the engine's host says the time is, less what this machine says, in seconds.

@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::dial::Io;
@@ -269,9 +270,17 @@ impl Engine {
     /// # Errors
     /// Why there was no answer.
     pub async fn request(&self, reach: &Reach, ask: &Ask) -> Result<Answer, Silence> {
+        self.request_within(reach, ask, PATIENCE).await
+    }
+
+    /// The same, of an answer that may take so long.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    pub async fn request_within(&self, reach: &Reach, ask: &Ask, patience: Duration) -> Result<Answer, Silence> {
         let request = ask.request().map_err(Silence::NoWay)?;
         let began = Instant::now();
-        let until = tokio::time::Instant::now() + PATIENCE;
+        let until = tokio::time::Instant::now() + patience;
         let sent = async {
             let wire = self.wire(reach).await?;
             let (mut sender, connection) =
@@ -321,6 +330,41 @@ impl Engine {
             cut,
             took: began.elapsed(),
         })
+    }
+
+    /// Connects with a port, says something, and hears what comes back: until `enough` of it is there, the other side
+    /// ends, or time is over.
+    ///
+    /// # Errors
+    /// Why there was no connection; that nothing comes over one is no error.
+    pub async fn converse(
+        &self,
+        reach: &Reach,
+        say: &[u8],
+        enough: &(dyn Fn(&[u8]) -> bool + Send + Sync),
+        patience: Duration,
+    ) -> Result<Vec<u8>, Silence> {
+        let until = tokio::time::Instant::now() + patience;
+        let mut wire = tokio::time::timeout_at(until, self.wire(reach)).await.map_err(|_| Silence::Slow)??;
+        let mut heard = Vec::new();
+        let talk = async {
+            if !say.is_empty() {
+                wire.write_all(say).await?;
+                wire.flush().await?;
+            }
+            let mut piece = vec![0; 16 << 10];
+            while !enough(&heard) && heard.len() < LARGEST {
+                match wire.read(&mut piece).await? {
+                    0 => break,
+                    n => heard.extend_from_slice(&piece[..n]),
+                }
+            }
+            Ok::<_, io::Error>(())
+        };
+        match tokio::time::timeout_at(until, talk).await {
+            Ok(Err(e)) if heard.is_empty() => Err(self.silence(reach, &e)),
+            _ => Ok(heard),
+        }
     }
 
     async fn wire(&self, reach: &Reach) -> Result<Box<dyn Io>, Silence> {

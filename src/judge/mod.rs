@@ -10,15 +10,31 @@
 mod bench;
 mod check;
 mod checks;
+mod compile;
+mod copy;
+mod fields;
+mod printed;
+mod prove;
+mod reading;
 mod report;
+mod runner;
+mod schema;
+mod select;
 mod submission;
+#[cfg(test)]
+mod testing;
 
 pub use bench::Way;
-pub use check::Phase;
+pub use check::{Code, Kind, Need, Phase};
+pub use checks::{kind, kinds};
+pub use compile::{Planned, compile};
+pub use prove::{Case as ProvenCase, Proof, Proven, Proving, Standing, TellProven, prove};
 pub use report::{
     BuildMetrics, CheckResult, CheckStatus, Failure, Metrics, Mode, Notes, Report, SCHEMA, Trouble, Verdict,
 };
-pub use submission::Submission;
+pub use runner::judge;
+pub use schema::lab_schema;
+pub use submission::{FileEntry, FileKind, Submission};
 
 /// Something that happened while judging. Texts are harmless.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::EngineError;
+
 /// The version of a report's form.
 pub const SCHEMA: u32 = 1;
 
@@ -141,6 +143,31 @@ pub struct Trouble {
     pub message: String,
     /// What to do.
     pub hint: String,
+}
+
+impl Trouble {
+    /// What prevented judging, and what to do about it.
+    pub fn new(code: &str, message: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
+        let clean = |text: &str| super::printed::one_line(text, 1000);
+        Self { code: code.to_owned(), message: clean(message.as_ref()), hint: clean(hint.as_ref()) }
+    }
+
+    /// Something of this machine's disk.
+    pub fn disk(what: &str, error: &std::io::Error) -> Self {
+        let hint = match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => "make room on this machine's disk",
+            _ => "look at the folder for temporary files (TMPDIR)",
+        };
+        Self::new("J_DISK", format!("{what}: {error}"), hint)
+    }
+}
+
+impl From<EngineError> for Trouble {
+    /// An engine that does not do what every engine does.
+    fn from(error: EngineError) -> Self {
+        let hint = if error.hint.is_empty() { "is the engine up? (docker info) Then judge again" } else { &error.hint };
+        Self::new("J_DAEMON", &error.message, hint)
+    }
 }
 
 /// What was measured; `None` where it did not come so far.

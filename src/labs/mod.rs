@@ -8,8 +8,11 @@
 //! [`judge`](crate::judge) alone; here it is a name and fields with their places in the file.
 
 mod catalogue;
+mod form;
+mod git;
 mod images;
 mod manifest;
+mod schema;
 mod start;
 mod tree;
 
@@ -24,8 +27,11 @@ use crate::config::{ConfigError, Place, Sessions};
 use crate::sessions::Spec;
 
 pub use catalogue::{Catalogue, catalogue};
-pub use images::ensure_images;
-pub use start::{plant, reset, start};
+pub use git::{Updated, update};
+pub use images::{LABEL as IMAGE_LABEL, ensure_images};
+pub use manifest::load;
+pub use schema::schema;
+pub use start::{plant, reset, reset_keeping, start, start_as};
 pub use tree::Tree;
 
 /// How much a lab asks of the learner.
@@ -95,6 +101,13 @@ pub struct Lab {
     pub starter: Tree,
     /// The text of its manifest, for errors that say where.
     pub(crate) source: Arc<crate::config::Source>,
+}
+
+impl PartialEq for Lab {
+    /// Two labs are the same when their files are.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, &self.origin, &self.digest) == (&other.id, &other.origin, &other.digest)
+    }
 }
 
 impl Lab {

@@ -1,17 +1,86 @@
 //! Files of a lab or of a submission, held in memory.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+
+use crate::config::ConfigError;
+
+/// How many files a folder may hold.
+const MAX_FILES: usize = 2000;
+
+/// How many bytes they may have.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// A file that was this long a moment ago; what has grown since then is left.
+fn read_file(path: &Path, length: u64) -> io::Result<Vec<u8>> {
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)?;
+    let mut bytes = Vec::new();
+    file.take(length).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
 
 /// Files by their paths, which have `/` and no beginning one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree(BTreeMap<String, Arc<[u8]>>);
 
 impl Tree {
+    /// Reads a folder with all that is in it. A link, a device and what is too much are refused in words.
+    pub fn read(dir: &Path) -> Result<Self, ConfigError> {
+        let mut tree = Self::new();
+        let mut bytes = 0;
+        let mut folders = vec![(dir.to_path_buf(), String::new())];
+        while let Some((folder, name)) = folders.pop() {
+            let refused = |path: &Path, error: &io::Error| {
+                ConfigError::whole(path.display().to_string(), format!("cannot be read: {error}"), "")
+            };
+            for entry in folder.read_dir().map_err(|error| refused(&folder, &error))? {
+                let entry = entry.map_err(|error| refused(&folder, &error))?;
+                let path = entry.path();
+                let wrong = |message: &str, hint: &str| ConfigError::whole(path.display().to_string(), message, hint);
+                let Some(inner) = entry.file_name().to_str().map(|entry| format!("{name}{entry}")) else {
+                    return Err(wrong("its name is not UTF-8, expected one in UTF-8", "give it another name"));
+                };
+                // `file_type` does not follow links.
+                let kind = entry.file_type().map_err(|error| refused(&path, &error))?;
+                if kind.is_dir() {
+                    // What git keeps of itself is no part of what it keeps.
+                    if !(name.is_empty() && inner == ".git") {
+                        folders.push((path, format!("{inner}/")));
+                    }
+                    continue;
+                }
+                if kind.is_symlink() {
+                    return Err(wrong(
+                        "is a symbolic link, expected files and folders only",
+                        "put a copy in its place",
+                    ));
+                }
+                if !kind.is_file() {
+                    return Err(wrong("is neither a file nor a folder", "take it away"));
+                }
+                let length = entry.metadata().map_err(|error| refused(&path, &error))?.len();
+                bytes += length;
+                if bytes > MAX_BYTES || tree.len() >= MAX_FILES {
+                    let message = format!(
+                        "holds more than a lab may: {MAX_FILES} files, {} in all",
+                        crate::text::size(MAX_BYTES)
+                    );
+                    return Err(ConfigError::whole(dir.display().to_string(), message, "is it the right folder?"));
+                }
+                tree.put(inner, read_file(&path, length).map_err(|error| refused(&path, &error))?);
+            }
+        }
+        Ok(tree)
+    }
+
     /// A tree with nothing in it.
     pub const fn new() -> Self {
         Self(BTreeMap::new())

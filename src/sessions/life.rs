@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::model::State;
+use crate::engine::model::{State, Volume};
 use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, Result};
 
-use super::{DATA, LABEL, PROGRAM, Session, volume_name};
+use super::{DATA, JUDGE, LABEL, PROGRAM, Session, WORKSPACE, volume_name};
 
 /// What was made for a session but is not in use after so long was given up.
 const GIVEN_UP: SignedDuration = SignedDuration::from_mins(10);
@@ -26,7 +26,7 @@ pub struct Swept {
     pub containers: Vec<String>,
     /// Networks of sessions that are gone.
     pub networks: Vec<String>,
-    /// Volumes with the data of their Dockers. Workspaces are never swept.
+    /// Volumes with the data of their Dockers. Workspaces are never swept, but for those of judges.
     pub volumes: Vec<String>,
 }
 
@@ -110,7 +110,14 @@ pub async fn sweep(engine: &Engine) -> Result<Swept> {
     // One that is being started has its network before its container.
     let old = |made: Option<Timestamp>| made.is_none_or(|t| now.duration_since(t) > GIVEN_UP);
     swept.networks = networks(engine, |id, made| !alive(id) && old(made)).await?;
-    for volume in engine.volumes().await?.iter().filter(|v| v.labels.get(DATA).is_some_and(|id| !alive(id))) {
+    let volumes = engine.volumes().await?;
+    let judging = |judge: &str| containers.iter().any(|c| c.labels.get(JUDGE).is_some_and(|j| j == judge));
+    let over = |v: &&Volume| {
+        v.labels.get(DATA).is_some_and(|id| !alive(id))
+            || v.labels.contains_key(WORKSPACE)
+                && v.labels.get(JUDGE).is_some_and(|judge| !judging(judge) && old(v.created))
+    };
+    for volume in volumes.iter().filter(over) {
         match engine.remove_volume(&volume.name, false).await {
             Ok(()) => swept.volumes.push(volume.name.to_string()),
             // In use: by a session that began after the containers were listed.

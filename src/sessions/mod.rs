@@ -69,6 +69,8 @@ pub const OWNER: &str = "dev.ondeck.owner";
 pub const LAB: &str = "dev.ondeck.lab";
 /// The label of the volume with the data of a session's Docker.
 const DATA: &str = "dev.ondeck.session.data";
+/// The label of what a judge made, in a session or as one: which judge.
+pub const JUDGE: &str = "dev.ondeck.judge";
 const TTL: &str = "dev.ondeck.session.ttl";
 const MEMORY: &str = "dev.ondeck.session.memory";
 const CPUS: &str = "dev.ondeck.session.cpus";
@@ -106,6 +108,8 @@ pub struct Spec {
     pub images: Vec<String>,
     /// The port that a learner's service listens on.
     pub port: u16,
+    /// The judge that it is for. Such a session does not count among those that people may have, but its memory does.
+    pub judge: Option<String>,
 }
 
 impl Spec {
@@ -124,6 +128,7 @@ impl Spec {
             egress: config.egress,
             images: Vec::new(),
             port: SERVICE_PORT,
+            judge: None,
         }
     }
 
@@ -182,6 +187,8 @@ pub struct Session {
     pub port: u16,
     /// Whether it reaches networks outside.
     pub egress: bool,
+    /// The judge that it was started for.
+    pub judge: Option<String>,
 }
 
 impl Session {
@@ -204,6 +211,7 @@ impl Session {
             cpus: label(CPUS).and_then(|c| c.parse().ok()).unwrap_or(1.0),
             port: label(PORT).and_then(|p| p.parse().ok()).unwrap_or(SERVICE_PORT),
             egress: label(EGRESS).is_some(),
+            judge: label(JUDGE),
         })
     }
 

@@ -11,8 +11,8 @@ use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, LogAsk, Result};
 use crate::text::size;
 
 use super::{
-    CPUS, DATA, EGRESS, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name, image,
-    labels, life, seed, volume_name,
+    CPUS, DATA, EGRESS, JUDGE, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name,
+    image, labels, life, seed, volume_name,
 };
 
 /// How long the inner Docker may take until it answers.
@@ -133,6 +133,7 @@ async fn begin(
     let volume = volume_name(&spec.owner, &workspace);
     let mut known = vec![(OWNER, spec.owner.clone()), (WORKSPACE, workspace)];
     known.extend(spec.lab.clone().map(|lab| (LAB, lab)));
+    known.extend(spec.judge.clone().map(|judge| (JUDGE, judge)));
     engine.create_volume(&volume, &labels(known.clone())).await?;
     let session = vec![
         (LABEL, id.clone()),
@@ -183,8 +184,10 @@ async fn room(engine: &Engine, config: &Sessions, spec: &Spec, others: &[Session
         Err(EngineError::new(ErrorKind::Conflict, why)
             .with_hint("end one (ondeck session ls; ondeck session end ID), or raise `sessions` in the config"))
     };
-    if others.len() >= config.max as usize {
-        let n = crate::text::count(others.len(), "session");
+    // A judge's session lives for a minute or two: whoever has the last place must not be kept from it.
+    let people = others.iter().filter(|s| s.judge.is_none()).count();
+    if spec.judge.is_none() && people >= config.max as usize {
+        let n = crate::text::count(people, "session");
         return refuse(format!("{n} of at most {} run on this host already", config.max));
     }
     let whole = engine.info().await?.memory;
