@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::Period;
-use super::source::{hinted, quoted};
+use super::source::{hinted, quoted, unshown};
 
 /// Who is asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -88,8 +88,7 @@ fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let host = rest.and_then(|r| r.split(['/', '?', '#']).next()).unwrap_or_default();
     if host.contains('@') {
-        // What was written is not shown: it may hold a password.
-        return Err(hinted(
+        return Err(unshown(
             "found an address with a name or password in it, expected one without",
             "put the key into an environment variable, and name that in `key_env`",
         ));
@@ -114,8 +113,8 @@ fn variable<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Err
     {
         return Ok(Some(name));
     }
-    // Somebody may have written the key itself here: it is not shown.
-    Err(hinted(
+    // Somebody may have written the key itself here.
+    Err(unshown(
         "found something else, expected the name of an environment variable",
         "such as GEMINI_API_KEY, in capitals; the key itself never stands in this file",
     ))

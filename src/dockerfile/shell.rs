@@ -94,6 +94,16 @@ impl Call<'_> {
 const WRAPPERS: &[&str] = &["sudo", "env", "exec", "command", "time", "nice", "nohup", "eatmydata", "builtin"];
 
 impl Command {
+    /// The program that it calls, behind `sudo`, `env` and paths; `python3 -m pip` calls `pip`, and so does `pip3`.
+    pub fn program(&self) -> Option<&str> {
+        self.call().map(|call| call.program)
+    }
+
+    /// What that program is told.
+    pub fn arguments(&self) -> &[Word] {
+        self.call().map_or(&[], |call| call.arguments)
+    }
+
     /// What it calls; none for assignments alone.
     pub(super) fn call(&self) -> Option<Call<'_>> {
         let at = self.called?;
@@ -153,7 +163,21 @@ pub(super) fn is_shell(program: &str) -> bool {
     matches!(program.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash" | "zsh" | "ksh"))
 }
 
+impl Instruction {
+    /// The commands of a `RUN`, for the text and escape character of its file; none for other instructions.
+    pub fn script(&self, text: &str, escape: char) -> Option<Script> {
+        Script::of(self, text, escape)
+    }
+}
+
 impl Script {
+    /// The commands of a text for a shell, such as what follows `sh -c`.
+    pub fn shell(text: &str) -> Self {
+        let mut script = Self::default();
+        script.read(&Joined::one(text, 0), None);
+        script
+    }
+
     /// The commands of a `RUN`; none for other instructions.
     pub(super) fn of(instruction: &Instruction, text: &str, escape: char) -> Option<Self> {
         // A backtick that escapes means Windows and its shells.

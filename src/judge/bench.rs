@@ -24,10 +24,10 @@ use crate::labs::{self, Lab};
 use crate::sessions::{self, Progress, Session};
 use mark::Mark;
 
-pub use build::{Image, Made, Wish};
-pub use edit::{Edit, Edited};
-pub use layers::{Entry, Layer};
-pub use run::{Running, Variant};
+pub(crate) use build::{Image, Made, Wish, build, build_in};
+pub(crate) use edit::{Edit, Edited};
+pub(crate) use layers::{Entry, EntryKind, Layer};
+pub(crate) use run::{Running, Variant, note_log, run, start};
 
 /// Seconds that a session for judging lives longer than judging may take.
 const MORE: u64 = 60;
@@ -78,7 +78,7 @@ impl Bench {
         let mark = Mark::new();
         let (session, fresh) = match way {
             Way::Quick(session) => (*session, false),
-            Way::Clean => (start(engine, config, lab, owner, &mark, tell).await?, true),
+            Way::Clean => (session_for(engine, config, lab, owner, &mark, tell).await?, true),
         };
         let inner = Engine::connect(&session.endpoint(engine.endpoint()))?;
         let bench = Self {
@@ -240,7 +240,7 @@ impl Drop for Bench {
 }
 
 /// A session for judging: the lab's, but for its name, its owner and how long it lives.
-async fn start(
+async fn session_for(
     engine: &Engine,
     config: &Sessions,
     lab: &Lab,

@@ -232,6 +232,16 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// The most bytes of one that is read; nobody writes so much.
+    pub const LARGEST: u64 = 64 << 10;
+
+    /// Where a lab's Dockerfile is in the workspace.
+    pub fn path_of(lab: &Lab) -> String {
+        let (context, file) = lab.build.as_ref().map_or(("", ""), |plan| (&plan.context, &plan.dockerfile));
+        let file = if file.is_empty() { "Dockerfile" } else { file };
+        dockerfile::ignore::clean(&format!("{context}/{file}")).trim_start_matches('/').to_owned()
+    }
+
     /// A Dockerfile that was read.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();

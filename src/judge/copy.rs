@@ -146,7 +146,10 @@ struct Copy<'a> {
 
 impl<'a> Copy<'a> {
     fn new(limits: &'a Limits) -> io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("ondeck-submission-").tempdir()?;
+        let dir = tempfile::Builder::new()
+            .prefix("ondeck-submission-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()?;
         let done = Copied { dir, files: BTreeMap::new(), skipped: Vec::new() };
         Ok(Self { done, limits, bytes: 0, files: 0, folders: 0 })
     }

@@ -1,11 +1,153 @@
 //! Reading the fields of a check, and saying which of them is wrong.
 
-use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+
+use globset::{GlobBuilder, GlobMatcher};
+use regex::{Regex, RegexBuilder};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{DeserializeOwned, Deserializer, Error};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::check::{Fields, Wrong};
 use crate::config::suggestion;
+
+/// A regular expression; `^` and `$` are the ends of lines.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern(pub Regex);
+
+impl Pattern {
+    /// Whether it matches anywhere in a text.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// As it was written.
+    pub(super) fn text(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl std::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        RegexBuilder::new(&text).multi_line(true).size_limit(1 << 20).build().map(Self).map_err(|error| {
+            let why = error.to_string();
+            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            Error::custom(format!(
+                "found `{text}`, expected a regular expression: {why}\nin the syntax of Rust's regex"
+            ))
+        })
+    }
+}
+
+impl JsonSchema for Pattern {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Pattern".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "regex" })
+    }
+}
+
+/// A path of which parts may be left open: `*` and `?` within a name, `**` over folders.
+#[derive(Debug, Clone)]
+pub(super) struct Glob {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+impl Glob {
+    /// Reads one.
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let plain = text.trim_start_matches("./");
+        let plain = plain.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(plain);
+        let glob = GlobBuilder::new(plain).literal_separator(true).backslash_escape(true).build();
+        let matcher = glob.map_err(|e| format!("found `{text}`, expected a path or glob: {}", e.kind()))?;
+        Ok(Self { text: plain.to_owned(), matcher: matcher.compile_matcher() })
+    }
+
+    /// Whether it means a path.
+    pub(super) fn is_match(&self, path: &str) -> bool {
+        self.matcher.is_match(path)
+    }
+
+    /// Whether it means one path only.
+    pub(super) fn is_plain(&self) -> bool {
+        !self.text.contains(['*', '?', '[', '{'])
+    }
+
+    /// As it was written.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<'de> Deserialize<'de> for Glob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(&String::deserialize(deserializer)?).map_err(Error::custom)
+    }
+}
+
+impl JsonSchema for Glob {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Glob".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// One, or a list of them.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct OneOrMore<T>(pub Vec<T>);
+
+impl<T> Default for OneOrMore<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |value| serde_json::from_value::<T>(value).map_err(Error::custom);
+        match Value::deserialize(deserializer)? {
+            Value::Array(all) => all.into_iter().map(read).collect::<Result<_, _>>().map(Self),
+            one => read(one).map(|one| Self(vec![one])),
+        }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMore<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("OneOrMore{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
+    }
+}
 
 /// Reads fields as a struct.
 pub(super) fn read<T: DeserializeOwned + JsonSchema>(fields: &Fields) -> Result<T, Wrong> {
@@ -68,6 +210,13 @@ fn words(error: &str) -> (String, String) {
         ("integer", "the number"),
         ("floating point", "the number"),
         ("null", "nothing"),
+        ("u8", "a whole number from 0 to 255"),
+        ("u16", "a whole number, 0 or more"),
+        ("u32", "a whole number, 0 or more"),
+        ("u64", "a whole number, 0 or more"),
+        ("usize", "a whole number, 0 or more"),
+        ("i64", "a whole number"),
+        ("f64", "a number"),
     ];
     let plain = |text: &str| {
         let mut text = text.to_owned();
@@ -120,7 +269,7 @@ mod tests {
         assert_eq!(said(serde_json::json!({})), "|`path` is missing here|add `path:` with its value");
         assert_eq!(
             said(serde_json::json!({"path": "a", "count": "b"})),
-            "count|found text \"b\", expected u32|".replace("u32", "a whole number, 0 or more")
+            "count|found text \"b\", expected a whole number, 0 or more|"
         );
         assert_eq!(
             said(serde_json::json!({"path": "a", "words": "b", "count": 3})),

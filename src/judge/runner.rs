@@ -18,7 +18,6 @@ use super::report::{CheckResult, CheckStatus, Failure, Metrics, Mode, Report, SC
 use super::submission::Submission;
 use super::{Event, Tell};
 use crate::config::Sessions;
-use crate::dockerfile::ignore;
 use crate::engine::Engine;
 use crate::labs::Lab;
 
@@ -193,12 +192,13 @@ async fn lost(case: &Case<'_>) -> Option<Trouble> {
     tokio::time::timeout(ASKING, bench.lost()).await.unwrap_or_default()
 }
 
-/// The Dockerfile of the lab's build plan, where the submission has it.
-fn recipe(lab: &Lab, submission: &Submission) -> Result<Option<Recipe>, Trouble> {
-    let Some(build) = &lab.build else { return Ok(None) };
-    let path = ignore::clean(&format!("{}/{}", build.context, build.dockerfile));
-    let path = path.trim_start_matches('/');
-    Ok(submission.text(path)?.map(|text| Recipe::new(path, text)))
+/// The Dockerfile of the lab's build plan (of the workspace, where there is no plan), if the submission has it.
+pub(super) fn recipe(lab: &Lab, submission: &Submission) -> Result<Option<Recipe>, Trouble> {
+    let path = Recipe::path_of(lab);
+    if submission.size(&path).is_some_and(|size| size > Recipe::LARGEST) {
+        return Ok(None);
+    }
+    Ok(submission.text(&path)?.map(|text| Recipe::new(path, text)))
 }
 
 fn cancelled() -> Trouble {

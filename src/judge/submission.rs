@@ -135,6 +135,11 @@ impl Submission {
         Some(at.join("/"))
     }
 
+    /// Bytes of a file, links followed.
+    pub fn size(&self, path: &str) -> Option<u64> {
+        self.files.get(&self.resolve(path)?).filter(|entry| entry.kind == FileKind::File).map(|entry| entry.size)
+    }
+
     /// A file's bytes; links within the submission are followed. `None` where there is no file.
     ///
     /// # Errors

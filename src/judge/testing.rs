@@ -12,10 +12,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::check::{Case, Check, Code, Found, Kind, Need, Phase, Recipe, Seen, read, schema};
+use super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, read, schema};
 use super::{Metrics, Submission, Trouble};
 use crate::config::{Place, Source};
-use crate::dockerfile::ignore;
 use crate::labs::{self, BuildPlan, Lab, Limits, Needs, Origin, Rules, Task, Tests, Tree};
 
 /// Files from their paths and texts.
@@ -83,13 +82,10 @@ pub(super) fn look(check: &str, files: &[(&str, &str)]) -> Seen {
 /// What a lab's only check sees of a submission.
 pub(super) fn look_with(lab: &Lab, submission: &Submission) -> Seen {
     let planned = super::compile(lab).unwrap_or_else(|e| panic!("{}", e[0]));
-    let plan = lab.build.clone().unwrap_or_default();
-    let path = ignore::clean(&format!("{}/{}", plan.context, plan.dockerfile));
-    let path = path.trim_start_matches('/');
     let mut case = Case {
         lab,
         submission,
-        dockerfile: submission.text(path).unwrap().map(|text| Recipe::new(path, text)),
+        dockerfile: super::runner::recipe(lab, submission).unwrap(),
         bench: None,
         metrics: Metrics::default(),
         printed: super::printed::Printed::default(),

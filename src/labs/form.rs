@@ -13,8 +13,10 @@ use super::Difficulty;
 #[schemars(rename = "Lab")]
 pub(super) struct Form {
     /// The version of this form: `lab/v1`.
+    #[schemars(extend("const" = "lab/v1"))]
     pub schema: Part<At<String>>,
     /// The name of the lab's folder: lower-case letters, digits and `-`.
+    #[schemars(extend("pattern" = "^[a-z0-9][a-z0-9-]*$"))]
     pub id: Part<At<String>>,
     /// What it is called.
     pub title: Part<At<String>>,

@@ -66,33 +66,40 @@ pub(super) fn current(copies: &Path, source: &GitLabs) -> Option<PathBuf> {
     Some(folder.join(commit)).filter(|copy| plain && copy.is_dir())
 }
 
-/// Fetches the repositories of the config, and says of each what came of it. One that cannot be fetched is an error,
-/// and stays as it was; the others are fetched all the same.
-pub async fn update(config: &Config, tell: &(dyn Fn(String) + Send + Sync)) -> Result<Vec<String>, Vec<ConfigError>> {
+/// What came of fetching.
+#[derive(Debug, Clone, Default)]
+pub struct Updated {
+    /// What came of each repository that was fetched, in words.
+    pub done: Vec<String>,
+    /// What is wrong with the others; their copies are as they were.
+    pub errors: Vec<ConfigError>,
+}
+
+/// Fetches the repositories of the config. One that cannot be fetched holds no others up.
+pub async fn update(config: &Config, tell: &(dyn Fn(String) + Send + Sync)) -> Updated {
     update_in(home().as_deref(), config, tell).await
 }
 
+/// As [`update`], into a folder.
 pub(super) async fn update_in(
     copies: Option<&Path>,
     config: &Config,
     tell: &(dyn Fn(String) + Send + Sync),
-) -> Result<Vec<String>, Vec<ConfigError>> {
-    let (mut done, mut errors) = (Vec::new(), Vec::new());
+) -> Updated {
+    let mut updated = Updated::default();
     let Some(copies) = copies else {
-        return Err(vec![ConfigError::whole(
-            "labs",
-            "there is no folder for copies: this user has no home",
-            "set HOME",
-        )]);
+        let error = ConfigError::whole("labs", "there is no folder for copies: this user has no home", "set HOME");
+        updated.errors.push(error);
+        return updated;
     };
     for source in &config.labs.git {
         tell(format!("fetching {}", shown(&source.url)));
         match fetch(copies, source).await {
-            Ok(words) => done.push(format!("{}: {words}", shown(&source.url))),
-            Err((message, hint)) => errors.push(ConfigError::whole(shown(&source.url), message, hint)),
+            Ok(words) => updated.done.push(format!("{}: {words}", shown(&source.url))),
+            Err((message, hint)) => updated.errors.push(ConfigError::whole(shown(&source.url), message, hint)),
         }
     }
-    if errors.is_empty() { Ok(done) } else { Err(errors) }
+    updated
 }
 
 /// What went wrong, and what to do.

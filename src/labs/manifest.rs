@@ -430,7 +430,8 @@ impl Reading<'_> {
         let needs = form.needs.0.unwrap_or_default();
         let mut places = form.rest.places;
         places.extend(needs.iter().enumerate().map(|(number, need)| (format!("needs.{number}"), need.place)));
-        places.insert("kind".to_owned(), form.kind.place);
+        places.extend(needs.first().map(|need| ("needs".to_owned(), need.place)));
+        places.extend([("id".to_owned(), form.id.place), ("kind".to_owned(), form.kind.place)]);
         let (required, severity) = (form.required.0.unwrap_or_default(), form.severity.0.unwrap_or_default());
         let warn = severity == form::Severity::Warn;
         if warn && required {

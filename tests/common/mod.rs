@@ -1,6 +1,7 @@
 //! What several test files share.
 
 pub mod bench;
+pub mod court;
 pub mod desk;
 pub mod docker;
 pub mod fixture;

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::Bench;
 use super::trouble::is_full;
 use crate::builds::{self, Build, BuildAsk, BuildEvent, Built, Ended, Failure, Source, Step, StepPlace, StepState};
-use crate::engine::Engine;
 use crate::judge::check::{Case, Found, Recipe};
 use crate::judge::printed::Kept;
 use crate::judge::report::BuildMetrics;
@@ -334,12 +333,5 @@ impl Lines {
         {
             tell(Event::Line(step.name.clone()));
         }
-    }
-}
-
-impl Bench {
-    /// The Docker, to ask it for what it says of an image.
-    pub(crate) fn docker(&self) -> &Engine {
-        &self.engine
     }
 }

@@ -95,10 +95,11 @@ impl Bench {
             ));
         }
         let here = &*self;
+        let folders: Vec<String> = folders.into_iter().map(str::to_owned).collect();
         let reads = folders.into_iter().zip(digests).map(|(folder, digest)| {
             let base = base.contains(&digest);
             async move {
-                let entries = if base && !all { Vec::new() } else { here.entries(folder, words).await? };
+                let entries = if base && !all { Vec::new() } else { here.entries(&folder, words).await? };
                 Ok::<_, EngineError>(Layer { digest, base, entries })
             }
         });

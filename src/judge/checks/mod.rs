@@ -1,18 +1,77 @@
 //! All kinds of checks: one table a subject, one entry a kind.
 
+/// An entry of a table of checks that look at the files only.
+macro_rules! kind {
+    ($phase:expr, $name:literal, $type:ty, $about:literal, [$($code:literal: $hint:literal),+ $(,)?]) => {
+        $crate::judge::check::Kind {
+            name: $name,
+            phase: $phase,
+            need: $crate::judge::check::Need::Files,
+            about: $about,
+            codes: &[$($crate::judge::check::Code { name: $code, hint: $hint }),+],
+            timeout: $crate::judge::checks::QUICK,
+            late: None,
+            read: $crate::judge::check::read::<$type>,
+            schema: $crate::judge::check::schema::<$type>,
+        }
+    };
+}
+
+/// How checks look that wait for nothing.
+macro_rules! at_once {
+    () => {
+        fn look<'a>(&'a self, case: &'a mut Case<'_>) -> BoxFuture<'a, Result<Seen, Trouble>> {
+            ready(self.see(case)).boxed()
+        }
+    };
+}
+
+mod answer;
+mod build;
+mod cache;
 mod combine;
+mod compose;
+mod context;
 mod dockerfile;
+mod exec;
 mod files;
+mod ignored;
+mod image;
+mod reach;
+mod run;
+mod settings;
+mod state;
+mod steps;
+mod stop;
+mod value;
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
+pub(super) use self::context::Context;
 use super::check::Kind;
 use crate::config::suggestion;
+
+/// How long a check may take that looks at the files only.
+const QUICK: Duration = Duration::from_secs(20);
 
 /// The tables.
 const TABLES: &[&[Kind]] = &[
     files::KINDS,
+    ignored::KINDS,
     dockerfile::KINDS,
+    steps::KINDS,
+    settings::KINDS,
+    build::KINDS,
+    cache::KINDS,
+    image::KINDS,
+    run::KINDS,
+    reach::KINDS,
+    exec::KINDS,
+    stop::KINDS,
+    compose::KINDS,
+    state::KINDS,
+    answer::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,

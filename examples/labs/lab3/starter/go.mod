@@ -1,0 +1,3 @@
+module example.test/proverbs
+
+go 1.19
