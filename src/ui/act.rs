@@ -174,7 +174,9 @@ impl App {
             | Action::RemoveFile
             | Action::Upload
             | Action::Download
-            | Action::CloseDesk => {}
+            | Action::CloseDesk
+            | Action::Hint
+            | Action::Explain => {}
             Action::Workspace if matches!(self.here(), Some(Target::Lab(_))) && self.desk().is_none() => {
                 self.work_on_lab();
             }
