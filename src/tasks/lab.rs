@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::config::Sessions;
-use crate::engine::Engine;
+use crate::config::{Config, Sessions};
+use crate::engine::{Engine, EngineError, ErrorKind};
 use crate::labs::{self, Lab};
 use crate::sessions::Session;
 use crate::store::SessionOf;
@@ -59,7 +59,34 @@ async fn note(engine: &Engine, history: &History, session: &Session, teller: &Te
 pub(super) async fn reset(engine: &Engine, lab: &Lab, session: &Session, teller: &Teller) -> Outcome {
     teller.progress(0, 1, format!("putting back the files of {}", lab.id));
     match labs::reset(engine, session, lab).await {
-        Ok(()) => Outcome::Done(format!("the workspace of session {} is as the lab begins", session.id)),
+        Ok(kept) => {
+            let kept = kept.map_or(String::new(), |path| format!("; what was there is kept in {}", path.display()));
+            Outcome::Done(format!("the workspace of session {} is as {} begins{kept}", session.id, lab.id))
+        }
         Err(e) => Outcome::Failed(e),
+    }
+}
+
+pub(super) async fn update(config: &Config, teller: &Teller) -> Outcome {
+    let tell = |line: String| {
+        teller.at(0, None, &line);
+        teller.line(line);
+    };
+    match labs::update(config, &tell).await {
+        Ok(done) => {
+            done.iter().for_each(|line| teller.line(line));
+            Outcome::Done(match &done[..] {
+                [one] => one.clone(),
+                _ => format!("{} fetched", crate::text::count(done.len(), "repository")),
+            })
+        }
+        Err(errors) => {
+            errors.iter().for_each(|e| e.to_string().lines().for_each(|line| teller.line(line)));
+            let failed = errors.into_iter().map(|e| {
+                (e.file.clone(), EngineError::new(ErrorKind::Other, e.message.clone()).with_hint(e.hint.clone()))
+            });
+            let failed: Vec<_> = failed.collect();
+            Outcome::Partly { done: config.labs.git.len().saturating_sub(failed.len()), failed }
+        }
     }
 }

@@ -183,6 +183,7 @@ async fn carry_out(engine: &Engine, history: &History, job: Job, teller: &Teller
             super::lab::start(engine, history, &config, (&lab, &owner), &watch, teller, began).await
         }
         Job::ResetLab { lab, session } => super::lab::reset(engine, &lab, &session, teller).await,
+        Job::UpdateLabs { config } => super::lab::update(&config, teller).await,
         Job::Judge { lab, site, owner, config, clean, watch } => {
             let ask = super::judging::JudgeAsk { lab, site: *site, owner, config, clean };
             super::judging::judge(ask, history, &watch, teller).await

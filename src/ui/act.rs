@@ -185,6 +185,7 @@ impl App {
             Action::SubmitClean => self.submit_lab(true),
             Action::ResetLab => self.reset_lab(),
             Action::ReadLabs => self.read_labs(),
+            Action::UpdateLabs => self.update_labs(),
             Action::Edit => self.edit_here(),
             Action::Theme => self.choose_theme(),
             Action::Host => self.choose_host(),

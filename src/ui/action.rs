@@ -119,6 +119,7 @@ pub enum Action {
     Explain,
     ResetLab,
     ReadLabs,
+    UpdateLabs,
     /// The user's own command of that number in the config.
     Custom(usize),
 }
@@ -393,6 +394,15 @@ pub static ACTIONS: &[Entry] = &[
         "reset",
         "Put its workspace back to what the lab begins with",
     )),
+    entry(
+        Labs,
+        Action::UpdateLabs,
+        "update-labs",
+        &["U"],
+        2,
+        "update",
+        "Fetch the labs that come from git repositories",
+    ),
     entry(Labs, Action::ReadLabs, "read-labs", &["f5"], 2, "read again", "Read the labs and their history again"),
     // What a row can do.
     entry(List, Action::Open, "open", &["enter"], 9, "open", "Open what is selected, or go into its detail pane"),

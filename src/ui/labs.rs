@@ -18,6 +18,9 @@ use super::message::Effect;
 use super::sessions::all;
 use super::view::{Target, Tone, View};
 
+/// The command of the task that fetches labs.
+const FETCH: &str = "ondeck lab update";
+
 /// Something to do outside for labs.
 #[derive(Debug)]
 pub enum LabsOrder {
@@ -192,6 +195,15 @@ impl App {
         self.tell(Tone::Muted, "reading the labs again");
     }
 
+    /// Fetches the labs that come from git.
+    pub(super) fn update_labs(&mut self) {
+        let config = self.settings.config.clone();
+        if config.labs.git.is_empty() {
+            return self.tell(Tone::Warn, "no labs come from git; `labs.git` in the config names repositories");
+        }
+        self.start(Job::UpdateLabs { config });
+    }
+
     /// Asks for the attempts at a lab, unless they are here.
     pub(super) fn load_history(&mut self, lab: &str) {
         if matches!(self.labs.past(lab), Loaded::Nothing) {
@@ -204,6 +216,9 @@ impl App {
     pub(super) fn labs_news(&mut self, news: LabsNews) {
         match news {
             LabsNews::Catalogue(catalogue) => {
+                if let Some(note) = catalogue.notes.first() {
+                    self.tell(Tone::Muted, note);
+                }
                 self.labs.catalogue = Some(catalogue);
                 self.give_labs();
             }
@@ -233,6 +248,9 @@ impl App {
     pub(super) fn labs_task(&mut self, task: TaskId, ended: bool) {
         if !ended {
             return;
+        }
+        if self.tasks.get(task).is_some_and(|t| t.command == FETCH) {
+            self.out.push(Effect::Labs(LabsOrder::Catalogue));
         }
         let started = self.labs.starts.iter().find(|(_, w)| w.task() == Some(task)).map(|(lab, _)| lab.clone());
         if let Some(watch) = started.as_ref().and_then(|lab| self.labs.starts.remove(lab)) {
