@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::config::{Config, Sessions};
 use crate::engine::{Engine, EngineError, ErrorKind};
-use crate::labs::{self, Lab};
+use crate::labs::{self, Lab, Updated};
 use crate::sessions::Session;
 use crate::store::SessionOf;
 
@@ -72,21 +72,16 @@ pub(super) async fn update(config: &Config, teller: &Teller) -> Outcome {
         teller.at(0, None, &line);
         teller.line(line);
     };
-    match labs::update(config, &tell).await {
-        Ok(done) => {
-            done.iter().for_each(|line| teller.line(line));
-            Outcome::Done(match &done[..] {
-                [one] => one.clone(),
-                _ => format!("{} fetched", crate::text::count(done.len(), "repository")),
-            })
-        }
-        Err(errors) => {
-            errors.iter().for_each(|e| e.to_string().lines().for_each(|line| teller.line(line)));
-            let failed = errors.into_iter().map(|e| {
-                (e.file.clone(), EngineError::new(ErrorKind::Other, e.message.clone()).with_hint(e.hint.clone()))
-            });
-            let failed: Vec<_> = failed.collect();
-            Outcome::Partly { done: config.labs.git.len().saturating_sub(failed.len()), failed }
-        }
+    let Updated { mut done, errors } = labs::update(config, &tell).await;
+    done.iter().for_each(|line| teller.line(line));
+    errors.iter().for_each(|e| e.to_string().lines().for_each(|line| teller.line(line)));
+    let failed: Vec<_> = errors
+        .into_iter()
+        .map(|e| (e.file.clone(), EngineError::new(ErrorKind::Other, e.message).with_hint(e.hint)))
+        .collect();
+    match (done.len(), failed.is_empty()) {
+        (1, true) => Outcome::Done(done.remove(0)),
+        (n, true) => Outcome::Done(format!("{} fetched", crate::text::count(n, "repository"))),
+        (done, false) => Outcome::Partly { done, failed },
     }
 }
