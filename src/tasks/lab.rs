@@ -59,7 +59,7 @@ async fn note(engine: &Engine, history: &History, session: &Session, teller: &Te
 pub(super) async fn reset(engine: &Engine, lab: &Lab, session: &Session, teller: &Teller) -> Outcome {
     teller.progress(0, 1, format!("putting back the files of {}", lab.id));
     match labs::reset(engine, session, lab).await {
-        Ok(()) => Outcome::Done(format!("the workspace of session {} is as the lab begins", session.id)),
+        Ok(_) => Outcome::Done(format!("the workspace of session {} is as the lab begins", session.id)),
         Err(e) => Outcome::Failed(e),
     }
 }
