@@ -234,8 +234,9 @@ async fn what_is_wrong_is_said_with_its_place_and_layer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn compose_projects_come_up_in_a_session() {
     let court = Court::new();
+    // Services stand in for the run plans of their names.
     let lab = Court::lab(
-        "",
+        "run: {web: {image: \"debian:bookworm-slim\"}}",
         "- {id: valid, kind: compose.valid, services: [db, web]}\n\
          - {id: audit, kind: compose.audit, deny: [docker_socket, privileged, no_memory_limit]}\n\
          - {id: up, kind: compose.up, within: 60s, order: [db, web], needs: [valid]}\n\

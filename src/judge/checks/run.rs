@@ -280,7 +280,7 @@ impl Exits {
         let inspection = case.bench()?.inspect(&running.id).await?;
         let code = inspection.raw["State"]["ExitCode"].as_i64().unwrap_or_default();
         let oom = seen.found.iter().any(|found| found.code == "RUN_OOM");
-        if code == self.exit && !oom {
+        if code == self.exit {
             seen.found.clear();
         }
         for found in seen.found.iter_mut().filter(|_| !oom) {
