@@ -120,7 +120,7 @@ fn the_command_line_says_what_is_wrong_before_anything_is_judged() {
     };
     let (code, said) = check(manifest.replace("minutes: 10", "minutes: ten"));
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("lab.yaml:7:10: found `ten`, expected a whole number"), "{said}");
+    assert!(said.contains("lab.yaml:6:10: found `ten`, expected a whole number"), "{said}");
     let (code, said) = check(manifest.replace("kind: run.exit", "kind: run.exits"));
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("found `run.exits`, expected a kind of check") && said.contains("run.exit`?"), "{said}");

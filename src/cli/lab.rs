@@ -334,6 +334,8 @@ fn new(dir: &Path) -> Result<ExitCode, Failure> {
             files.put(path, text.into_bytes());
         }
     }
+    // For the editor; its name stands in the manifest's first line.
+    files.put("lab.schema.json", judge::lab_schema().into_bytes());
     files.write_to(&full)?;
     tell(&format!("{} is made; read its README.md and lab.yaml, then: ondeck lab check {}", name, dir.display()));
     Ok(ExitCode::SUCCESS)

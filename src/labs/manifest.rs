@@ -330,9 +330,10 @@ impl Reading<'_> {
             match &image {
                 Some(image) if !outside && !known.images.contains(&image.value) => {
                     let message = format!("found {}, expected one of the lab's images", quoted(&image.value));
-                    let hint = match known.images.is_empty() {
-                        true => "name it under `images`: there is no network in sessions to pull it".to_owned(),
-                        false => suggestion(&image.value, known.images.iter().map(String::as_str)),
+                    let hint = if known.images.is_empty() {
+                        "name it under `images`: there is no network in sessions to pull it".to_owned()
+                    } else {
+                        suggestion(&image.value, known.images.iter().map(String::as_str))
                     };
                     self.wrong(image.place, message, hint);
                 }
@@ -508,9 +509,10 @@ impl Reading<'_> {
             let Some(name) = check.fields.get("container").and_then(|name| name.as_str()) else { continue };
             if !run.contains_key(name) {
                 let place = check.places.get("container").copied().unwrap_or(check.place);
-                let hint = match run.is_empty() {
-                    true => format!("add it: `run: {{{name}: {{}}}}`"),
-                    false => suggestion(name, run.keys().map(String::as_str)),
+                let hint = if run.is_empty() {
+                    format!("add it: `run: {{{name}: {{}}}}`")
+                } else {
+                    suggestion(name, run.keys().map(String::as_str))
                 };
                 self.wrong(place, format!("found {}, expected a name from `run`", quoted(name)), hint);
             }
