@@ -330,7 +330,14 @@ impl<'a> Reading<'a> {
         Some((last.3.as_deref(), last.0))
     }
 
+    /// A text at an instruction, variables replaced where they are known.
+    pub(super) fn expanded(&self, text: &str, at: usize) -> String {
+        let lookup = |name: &str| self.variable(name, at, false)?.0.map(str::to_owned);
+        expand(text, self.recipe.file.escape, &lookup).0
+    }
+
     /// Where a stage ends: the place for asking what holds in its containers.
+    #[cfg(test)]
     pub(super) fn end(&self, stage: usize) -> usize {
         self.stages.get(stage).map_or(0, |stage| stage.end)
     }

@@ -39,7 +39,9 @@ mod ignored;
 mod image;
 mod reach;
 mod run;
+mod settings;
 mod state;
+mod steps;
 mod stop;
 mod value;
 
@@ -58,6 +60,8 @@ const TABLES: &[&[Kind]] = &[
     files::KINDS,
     ignored::KINDS,
     dockerfile::KINDS,
+    steps::KINDS,
+    settings::KINDS,
     build::KINDS,
     cache::KINDS,
     image::KINDS,
