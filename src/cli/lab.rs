@@ -161,7 +161,7 @@ fn unknown(catalogue: &Catalogue, name: &str) -> Failure {
 }
 
 /// Errors below each other.
-fn all(errors: &[ConfigError]) -> String {
+pub(super) fn all(errors: &[ConfigError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
