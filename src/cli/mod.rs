@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error; `--json` is an array of objects.
 
+mod attempts;
 mod lab;
 mod lint;
 mod ps;
@@ -62,6 +63,7 @@ enum Command {
     #[command(subcommand)]
     Lab(lab::Command),
     Lint(lint::Arguments),
+    Attempts(attempts::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -147,6 +149,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             };
             return lint::run(&mut out, &lint, config.lint.choice());
         }
+        Some(Command::Attempts(attempts)) => return attempts::run(&mut out, &attempts),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ondeck", &mut script);

@@ -31,7 +31,7 @@ pub use git::{Updated, update};
 pub use images::{LABEL as IMAGE_LABEL, ensure_images};
 pub use manifest::load;
 pub use schema::schema;
-pub use start::{plant, reset, reset_keeping, start, start_as};
+pub use start::{kept_folder, plant, reset, reset_keeping, start, start_as};
 pub use tree::Tree;
 
 /// How much a lab asks of the learner.
@@ -101,6 +101,13 @@ pub struct Lab {
     pub starter: Tree,
     /// The text of its manifest, for errors that say where.
     pub(crate) source: Arc<crate::config::Source>,
+}
+
+impl PartialEq for Lab {
+    /// Two labs are the same when their files are.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, &self.origin, &self.digest) == (&other.id, &other.origin, &other.digest)
+    }
 }
 
 impl Lab {

@@ -11,12 +11,14 @@ use ondeck::config::{Chord, Config, Depth, Symbols};
 use ondeck::engine::model::{Inspection, Layer, Probe};
 use ondeck::engine::{EngineError, ErrorKind};
 use ondeck::fleet::Snapshot;
+use ondeck::hints::{self, Hint};
 use ondeck::logs::{Builder, Flags, Line, LogEvent, Source};
 use ondeck::tasks::Job;
 use ondeck::terminal::{Happened, Screen};
 use ondeck::ui::app::App;
-use ondeck::ui::desk::{DeskNews, DeskOrder, judge};
+use ondeck::ui::desk::{DeskNews, DeskOrder, HintOrder, judge};
 use ondeck::ui::draw;
+use ondeck::ui::labs::{LabsNews, LabsOrder, Past};
 use ondeck::ui::message::{Effect, Msg};
 use ondeck::ui::panes::logs::{LogAnswer, LogOrder};
 use ondeck::ui::panes::terminal::{TerminalId, TerminalOrder};
@@ -55,6 +57,10 @@ pub struct Stage {
     pub done: Vec<String>,
     /// Why nothing can be saved, if so.
     pub full: Option<EngineError>,
+    /// What an assistant says in place of the ladder.
+    pub assistant: Option<String>,
+    /// Why it says nothing.
+    pub note: Option<String>,
     screen: Terminal<TestBackend>,
 }
 
@@ -111,6 +117,8 @@ impl Stage {
             drafts: BTreeMap::new(),
             done: vec![],
             full: None,
+            assistant: None,
+            note: None,
             screen,
         };
         stage.send(Msg::Snapshot(Arc::new(snapshot)));
@@ -210,6 +218,14 @@ impl Stage {
                     .to_vec();
                 vec![Msg::Processes(turn, Ok(Arc::new((titles, vec![row]))))]
             }
+            Effect::Labs(order) => vec![Msg::Labs(match order {
+                LabsOrder::Catalogue => LabsNews::Catalogue(Arc::new(super::labs::catalogue())),
+                LabsOrder::Progress(_) => LabsNews::Progress(Ok(super::labs::progress())),
+                LabsOrder::History(_, lab) => {
+                    let past = if lab == "lab1" { super::labs::past() } else { Past::default() };
+                    LabsNews::History(lab, Ok(Arc::new(past)))
+                }
+            })],
             Effect::Run(job) => {
                 self.jobs.push(job);
                 vec![]
@@ -304,6 +320,23 @@ impl Stage {
                     DeskNews::Renamed(from.clone(), to.clone()),
                     DeskNews::Done(format!("renamed {from}"), Some(to), Ok(())),
                 ]
+            }
+            DeskOrder::Hint(order) => {
+                let HintOrder { question, rung, watch, .. } = *order;
+                let source =
+                    rung.as_ref().map_or(hints::Source::Own, |r| hints::Source::Ladder { rung: r.number, of: r.of });
+                let (source, text) = match &self.assistant {
+                    Some(text) => (hints::Source::Assistant { model: "gemini-flash".into() }, text.clone()),
+                    None => (source, rung.map_or(question.own, |r| r.text)),
+                };
+                let note = self.note.clone();
+                watch.lock().whole = Some(Hint { text, source, note });
+                vec![DeskNews::Hinted]
+            }
+            DeskOrder::Explain(order) => {
+                let text = order.puzzle.own.clone();
+                order.watch.lock().whole = Some(Hint { text, source: hints::Source::Own, note: self.note.clone() });
+                vec![DeskNews::Explained]
             }
             DeskOrder::Weigh(path) => vec![DeskNews::Weighed(path, Ok((1, 40)))],
             DeskOrder::Remove(path) => {

@@ -11,13 +11,16 @@ mod build;
 mod conflict;
 mod files;
 mod guide;
+mod hints;
 mod judge;
 mod keys;
+mod lab;
 pub mod layout;
 mod news;
 mod output;
 mod pointer;
 mod remembered;
+mod results;
 mod run;
 mod text;
 
@@ -40,7 +43,9 @@ use super::view::Tone;
 pub use app::Desks;
 pub use files::{FileRow, Tree};
 pub use guide::Guide;
+pub use hints::{ExplainOrder, Explained, HintOrder, Hints, SayWatch, Saying};
 pub use judge::{Edits, Problem, QuickFix, judge, severity_order};
+pub use lab::{Known, LabWork, Newest};
 pub use output::{Jump, Output, OutputTab};
 pub use remembered::{Remembered, Shares};
 pub use run::{AskOrder, KEPT, RunSeen, RunWatch};
@@ -54,6 +59,8 @@ const GUIDE: &str = "README.md";
 enum Next {
     /// Build; without what is cached, if `clean`.
     Build { clean: bool },
+    /// Have it judged; in a fresh session, if `clean`.
+    Submit { clean: bool },
 }
 
 /// Which desk.
@@ -136,6 +143,19 @@ pub enum DeskOrder {
     Ask(Box<AskOrder>),
     /// Edit a text with the person's own editor: file name, text, place.
     Outside(Box<OutsideOrder>),
+    /// Read what the history knows of someone's newest attempt at a lab.
+    LookBack {
+        /// Whose.
+        owner: String,
+        /// At which lab.
+        lab: String,
+    },
+    /// Give a hint.
+    Hint(Box<HintOrder>),
+    /// Explain something.
+    Explain(Box<ExplainOrder>),
+    /// End what is on its way of either.
+    Hush,
 }
 
 /// A file to be saved.
@@ -222,6 +242,12 @@ pub enum DeskNews {
     Edited(String, Result<String, String>),
     /// A second went by while something is in progress.
     Second,
+    /// What the history knows of the lab.
+    LookedBack(Box<Result<Known, EngineError>>),
+    /// A hint came further, or is whole.
+    Hinted,
+    /// An explanation came further, or is whole.
+    Explained,
 }
 
 /// What a desk wants of the panel.
@@ -283,6 +309,8 @@ pub struct Desk {
     pub buffers: Buffers,
     /// Problems, build, run, answers.
     pub output: Output,
+    /// The lab that is worked on.
+    pub lab: Option<LabWork>,
     /// Text that was typed before and never saved, by path.
     drafts: Vec<(String, Draft)>,
     /// What is opened as soon as the files are listed.
@@ -312,6 +340,7 @@ impl Desk {
             tree: Tree::default(),
             buffers: Buffers::default(),
             output: Output::default(),
+            lab: None,
             drafts: Vec::new(),
             open_first: first,
             next: None,

@@ -8,7 +8,7 @@ use crate::ui::editor::Answer;
 use crate::ui::view::Tone;
 
 use super::text::Shown;
-use super::{Desk, OutputTab, Pane, Wish};
+use super::{Desk, Pane, Wish};
 
 /// Lines that one turn of the wheel goes.
 const WHEEL: isize = 3;
@@ -67,7 +67,7 @@ impl App {
                     desk.focus_on(Pane::Output);
                     if let Some(tab) = tab {
                         desk.output.tab = tab;
-                        desk.output.follow = tab != OutputTab::Problems;
+                        desk.output.follow = tab.follows();
                     }
                 });
             }

@@ -60,6 +60,8 @@ pub struct Buffer {
     fresh: bool,
     /// The place to go to once the text is there.
     go_to: Option<usize>,
+    /// The revision that was handed in last.
+    pub(super) handed_in: Option<u64>,
 }
 
 impl Buffer {
@@ -82,6 +84,7 @@ impl Buffer {
             kept: false,
             fresh: true,
             go_to: None,
+            handed_in: None,
         }
     }
 
@@ -164,6 +167,21 @@ impl Desk {
         self.buffers.open.push(buffer);
         self.buffers.current = self.buffers.open.len() - 1;
         self.order(DeskOrder::Read(path.to_owned()));
+    }
+
+    /// Begins a file that is not there: nothing is on the disk before it is saved.
+    pub(super) fn begin_file(&mut self, path: &str) {
+        if self.tree.has(path) || self.buffers.of(path).is_some() || crate::workspace::check_path(path).is_err() {
+            self.open_file(path, None);
+        } else {
+            let buffer = Buffer { shown: Shown::Text, gone: true, ..Buffer::new(path.to_owned()) };
+            self.buffers.open.push(buffer);
+            self.buffers.current = self.buffers.open.len() - 1;
+            self.tell(Tone::Muted, format!("{path} is new; ctrl-s saves it"));
+        }
+        self.focus_on(super::Pane::Editor);
+        self.typing = true;
+        self.follow_text();
     }
 
     /// A file was read.
@@ -266,7 +284,8 @@ impl Desk {
     }
 
     /// What is wrong with a text is known.
-    pub(super) fn judged(&mut self, path: &str, revision: u64, problems: Vec<Problem>) {
+    pub(super) fn judged(&mut self, path: &str, revision: u64, mut problems: Vec<Problem>) {
+        problems.extend(self.failures_in(path, revision));
         let Some(buffer) = self.buffers.of(path) else { return };
         // Marks of an older text have moved with the edits since; these would stand in the wrong places.
         if buffer.editor.revision() != revision {
