@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error; `--json` is an array of objects.
 
+mod lab;
 mod lint;
 mod ps;
 mod session;
@@ -57,6 +58,9 @@ enum Command {
     /// Start and use sessions: machines with a Docker of their own, that end by themselves
     #[command(subcommand)]
     Session(session::Command),
+    /// Labs: list, read, make, prove, begin again
+    #[command(subcommand)]
+    Lab(lab::Command),
     Lint(lint::Arguments),
     /// Print a completion script for a shell
     Completions {
@@ -125,7 +129,12 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             drop(out);
             let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
             let endpoint = endpoint(arguments.host.as_deref(), || Ok(config.clone()))?;
-            return session::run(command, &endpoint, &config.sessions);
+            return session::run(command, &endpoint, &config);
+        }
+        Some(Command::Lab(command)) => {
+            drop(out);
+            let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
+            return lab::run(command, &config, || endpoint(arguments.host.as_deref(), || Ok(config.clone())));
         }
         Some(Command::Lint(lint)) => {
             let config = match Config::load(arguments.config.as_deref()) {

@@ -12,8 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::config::{Period, Sessions, Size};
+use crate::config::{Config, Period, Size};
 use crate::engine::{Channel, Endpoint, Engine, EngineError, ErrorKind, ExecAsk, LogAsk, PipedExec, TtyExec};
+use crate::labs;
 use crate::logs::{Reader, Shape, plain};
 use crate::sessions::{self, Progress, Session, Spec};
 use crate::text::duration;
@@ -107,9 +108,9 @@ pub(super) struct Start {
     /// An image of the host that its Docker shall have; may be given several times
     #[arg(long = "image", value_name = "IMAGE")]
     images: Vec<String>,
-    /// The port that a service in it listens on
-    #[arg(long, default_value_t = sessions::SERVICE_PORT)]
-    port: u16,
+    /// The port that a service in it listens on; the lab's, or 8080, when left out
+    #[arg(long)]
+    port: Option<u16>,
     /// Let it reach networks outside
     #[arg(long)]
     egress: bool,
@@ -142,7 +143,7 @@ struct Shown<'a> {
     egress: bool,
 }
 
-pub(super) fn run(command: Command, endpoint: &Endpoint, config: &Sessions) -> Result<ExitCode, Failure> {
+pub(super) fn run(command: Command, endpoint: &Endpoint, config: &Config) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(async {
         let engine = Engine::connect(endpoint)?;
@@ -210,9 +211,15 @@ fn json(value: &impl Serialize) -> Result<(), Failure> {
     Ok(writeln!(io::stdout(), "{text}")?)
 }
 
-async fn start(engine: &Engine, config: &Sessions, ask: Start) -> Result<ExitCode, Failure> {
-    let mut spec = Spec::new(config, ask.owner.unwrap_or_else(sessions::owner));
-    (spec.lab, spec.workspace, spec.images, spec.port) = (ask.lab, ask.workspace, ask.images, ask.port);
+async fn start(engine: &Engine, config: &Config, ask: Start) -> Result<ExitCode, Failure> {
+    let owner = ask.owner.unwrap_or_else(sessions::owner);
+    // One that is not in the catalogue is only a name.
+    let lab = ask.lab.as_ref().and_then(|name| labs::catalogue(config).get(name).cloned());
+    let config = &config.sessions;
+    let mut spec = lab.as_ref().map_or_else(|| Spec::new(config, &owner), |lab| lab.spec(config, &owner));
+    (spec.lab, spec.workspace) = (ask.lab, ask.workspace);
+    spec.images.extend(ask.images);
+    spec.port = ask.port.unwrap_or(spec.port);
     spec.egress |= ask.egress;
     spec.memory = ask.memory.map_or(spec.memory, |m| m.0);
     spec.cpus = ask.cpus.unwrap_or(spec.cpus);
@@ -237,7 +244,11 @@ async fn start(engine: &Engine, config: &Sessions, ask: Start) -> Result<ExitCod
     let cancel = async {
         let _ = tokio::signal::ctrl_c().await;
     };
-    let Some(session) = sessions::start(engine, config, &spec, &say, cancel).await? else {
+    let started = match &lab {
+        Some(lab) => labs::start_as(engine, config, lab, &spec, &say, cancel).await?,
+        None => sessions::start(engine, config, &spec, &say, cancel).await?,
+    };
+    let Some(session) = started else {
         return Err(Failure::Told("cancelled; nothing was left behind".into()));
     };
     tell(&format!(

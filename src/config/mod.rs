@@ -32,7 +32,7 @@ pub use command::{CustomCommand, Fields, On};
 pub use editor::{Editor, EditorKeys, Lint};
 pub use keymap::{Binding, Preset};
 pub use labs::{GitLabs, Labs};
-pub(crate) use located::{At, Named, Part, REST, Rest};
+pub(crate) use located::{At, Named, Part, Rest};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
 pub use source::{ConfigError, Place, Source};

@@ -18,6 +18,7 @@ mod prove;
 mod reading;
 mod report;
 mod runner;
+mod schema;
 mod select;
 mod submission;
 #[cfg(test)]
@@ -27,11 +28,12 @@ pub use bench::Way;
 pub use check::{Code, Kind, Need, Phase};
 pub use checks::{kind, kinds};
 pub use compile::{Planned, compile};
+pub use prove::{Case as ProvenCase, Proof, Proven, Proving, Standing, TellProven, prove};
 pub use report::{
     BuildMetrics, CheckResult, CheckStatus, Failure, Metrics, Mode, Notes, Report, SCHEMA, Trouble, Verdict,
 };
-pub use prove::{Case as ProvenCase, Proof, Proven, Proving, Standing, TellProven, prove};
 pub use runner::judge;
+pub use schema::lab_schema;
 pub use submission::{FileEntry, FileKind, Submission};
 
 /// Something that happened while judging. Texts are harmless.

@@ -158,7 +158,8 @@ pub async fn prove(
         wanted.retain(|wanted| wanted.name.contains(only.as_str()));
         if wanted.is_empty() {
             let message = format!("no submission of {} has {} in its name", lab.id, quoted(only));
-            proof.error = Some(Trouble::new("J_SUBMISSION", message, "such as `solution`, or the name of a folder in `bad`"));
+            proof.error =
+                Some(Trouble::new("J_SUBMISSION", message, "such as `solution`, or the name of a folder in `bad`"));
             return proof.ended(begun);
         }
     }
@@ -211,20 +212,13 @@ fn wanted(lab: &Lab) -> Vec<Wanted<'_>> {
     let tests = &lab.tests;
     let shine = |name: &str| Wanted { name: name.to_owned(), files: &tests.solution, must: Must::Shine };
     let starter = Must::Fail { codes: &tests.starter, may: &[], starter: true };
-    let mut all = vec![
-        shine("solution"),
-        Wanted { name: "starter".to_owned(), files: &lab.starter, must: starter },
-    ];
+    let mut all = vec![shine("solution"), Wanted { name: "starter".to_owned(), files: &lab.starter, must: starter }];
     all.extend(tests.bad.iter().map(|(name, bad)| Wanted {
         name: format!("bad/{name}"),
         files: &bad.files,
         must: Must::Fail { codes: &bad.codes, may: &bad.may, starter: false },
     }));
-    all.extend(tests.good.iter().map(|(name, files)| Wanted {
-        name: format!("good/{name}"),
-        files,
-        must: Must::Pass,
-    }));
+    all.extend(tests.good.iter().map(|(name, files)| Wanted { name: format!("good/{name}"), files, must: Must::Pass }));
     // Last, when the host is in another state than at the first time.
     all.push(shine("solution again"));
     all

@@ -89,23 +89,23 @@ async fn repositories_are_fetched_and_a_failure_leaves_the_last_copy() {
 
     let before = read(&config, Some(&copies));
     assert!(told(&before).contains("was not fetched yet") && told(&before).contains("ondeck lab update"));
-    let done = git::update_in(Some(&copies), &config, &|_| {}).await.unwrap();
+    let done = git::update_in(Some(&copies), &config, &|_| {}).await.done;
     assert!(done[0].contains("was fetched at"), "{done:?}");
     let all = read(&config, Some(&copies));
     assert_eq!(title(&all).unwrap(), "First", "{}", told(&all));
     assert!(
         matches!(&all.get("from-git").unwrap().origin, Origin::Git(url, path) if *url == source.url && path.is_dir())
     );
-    assert!(git::update_in(Some(&copies), &config, &|_| {}).await.unwrap()[0].contains("already"));
+    assert!(git::update_in(Some(&copies), &config, &|_| {}).await.done[0].contains("already"));
 
     write(&origin.join("labs/from-git"), "Second", "beginner");
     git(&origin, &["commit", "--quiet", "--all", "-m", "second"]);
-    let done = git::update_in(Some(&copies), &config, &|_| {}).await.unwrap();
+    let done = git::update_in(Some(&copies), &config, &|_| {}).await.done;
     assert!(done[0].contains("now"), "{done:?}");
     assert_eq!(title(&read(&config, Some(&copies))).unwrap(), "Second");
 
     std::fs::rename(&origin, dir.path().join("gone")).unwrap();
-    let errors = git::update_in(Some(&copies), &config, &|_| {}).await.unwrap_err();
+    let errors = git::update_in(Some(&copies), &config, &|_| {}).await.errors;
     assert!(errors[0].to_string().contains("git: ") && !errors[0].hint.is_empty(), "{}", errors[0]);
     assert_eq!(title(&read(&config, Some(&copies))).unwrap(), "Second");
     // One copy, the name of its commit, and nothing that was begun.
@@ -121,6 +121,6 @@ async fn a_branch_that_is_not_there_is_told() {
     git(&origin, &["init", "--quiet", "-b", "main"]);
     git(&origin, &["commit", "--quiet", "--allow-empty", "-m", "empty"]);
     let source = GitLabs { url: origin.display().to_string(), branch: Some("other".into()), folder: None };
-    let errors = git::update_in(Some(dir.path()), &config(&[], &[source]), &|_| {}).await.unwrap_err();
+    let errors = git::update_in(Some(dir.path()), &config(&[], &[source]), &|_| {}).await.errors;
     assert!(errors[0].message.contains("other") && errors[0].hint.contains("`branch`"), "{}", errors[0]);
 }

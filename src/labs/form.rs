@@ -13,8 +13,10 @@ use super::Difficulty;
 #[schemars(rename = "Lab")]
 pub(super) struct Form {
     /// The version of this form: `lab/v1`.
+    #[schemars(extend("const" = "lab/v1"))]
     pub schema: Part<At<String>>,
     /// The name of the lab's folder: lower-case letters, digits and `-`.
+    #[schemars(extend("pattern" = "^[a-z0-9][a-z0-9-]*$"))]
     pub id: Part<At<String>>,
     /// What it is called.
     pub title: Part<At<String>>,
@@ -190,9 +192,9 @@ pub(super) struct CheckForm {
     /// Whether its failure is one, or a warning that only costs its points.
     #[serde(default)]
     pub severity: Part<Severity>,
-    /// The code of its failures, in place of the kind's.
+    /// The code of its failures, in place of the kind's. (A number is a field of the kind: an exit code.)
     #[serde(default)]
-    pub code: Part<Option<At<String>>>,
+    pub code: Part<Option<At<Code>>>,
     /// The message of its failures, in place of the kind's.
     #[serde(default)]
     pub message: Part<Option<String>>,
@@ -200,6 +202,16 @@ pub(super) struct CheckForm {
     #[serde(default, rename = "...")]
     #[schemars(skip)]
     pub rest: Rest,
+}
+
+/// A failure code, or what a kind means by a code.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a failure code, such as `DF_USER_ROOT`")]
+pub(super) enum Code {
+    /// An exit code.
+    Exit(i64),
+    /// A failure code.
+    Failure(String),
 }
 
 /// How bad a failure is.

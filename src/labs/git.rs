@@ -28,6 +28,9 @@ const MOST: u64 = 64 << 10;
 /// Where the name of the commit that is read stands.
 const CURRENT: &str = "current";
 
+/// What the name of a fetch that goes on begins with.
+const BEGUN: &str = "new-";
+
 /// Where copies of repositories lie for this user.
 pub(super) fn home() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "ondeck").map(|dirs| dirs.data_dir().join("labs"))
@@ -66,33 +69,53 @@ pub(super) fn current(copies: &Path, source: &GitLabs) -> Option<PathBuf> {
     Some(folder.join(commit)).filter(|copy| plain && copy.is_dir())
 }
 
-/// Fetches the repositories of the config, and says of each what came of it. One that cannot be fetched is an error,
-/// and stays as it was; the others are fetched all the same.
-pub async fn update(config: &Config, tell: &(dyn Fn(String) + Send + Sync)) -> Result<Vec<String>, Vec<ConfigError>> {
+/// What came of fetching.
+#[derive(Debug, Clone, Default)]
+pub struct Updated {
+    /// What came of each repository that was fetched, in words.
+    pub done: Vec<String>,
+    /// What is wrong with the others; their copies are as they were.
+    pub errors: Vec<ConfigError>,
+}
+
+/// Fetches the repositories of the config. One that cannot be fetched holds no others up.
+pub async fn update(config: &Config, tell: &(dyn Fn(String) + Send + Sync)) -> Updated {
     update_in(home().as_deref(), config, tell).await
 }
 
+/// As [`update`], into a folder.
 pub(super) async fn update_in(
     copies: Option<&Path>,
     config: &Config,
     tell: &(dyn Fn(String) + Send + Sync),
-) -> Result<Vec<String>, Vec<ConfigError>> {
-    let (mut done, mut errors) = (Vec::new(), Vec::new());
+) -> Updated {
+    let mut updated = Updated::default();
     let Some(copies) = copies else {
-        return Err(vec![ConfigError::whole(
-            "labs",
-            "there is no folder for copies: this user has no home",
-            "set HOME",
-        )]);
+        let error = ConfigError::whole("labs", "there is no folder for copies: this user has no home", "set HOME");
+        updated.errors.push(error);
+        return updated;
     };
     for source in &config.labs.git {
         tell(format!("fetching {}", shown(&source.url)));
         match fetch(copies, source).await {
-            Ok(words) => done.push(format!("{}: {words}", shown(&source.url))),
-            Err((message, hint)) => errors.push(ConfigError::whole(shown(&source.url), message, hint)),
+            Ok(words) => updated.done.push(format!("{}: {words}", shown(&source.url))),
+            Err((message, hint)) => updated.errors.push(ConfigError::whole(shown(&source.url), message, hint)),
         }
     }
-    if errors.is_empty() { Ok(done) } else { Err(errors) }
+    updated
+}
+
+/// Takes away what fetches left that were killed.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        let begun = entry.file_name().to_string_lossy().starts_with(BEGUN);
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        if begun && age > 2 * PATIENCE {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// What went wrong, and what to do.
@@ -102,7 +125,8 @@ async fn fetch(copies: &Path, source: &GitLabs) -> Result<String, Wrong> {
     let folder = folder(copies, source);
     let refused = |error: io::Error| (format!("{} cannot be written to: {error}", folder.display()), String::new());
     std::fs::create_dir_all(&folder).map_err(refused)?;
-    let new = tempfile::Builder::new().prefix("new-").tempdir_in(&folder).map_err(refused)?;
+    sweep(&folder).map_err(refused)?;
+    let new = tempfile::Builder::new().prefix(BEGUN).tempdir_in(&folder).map_err(refused)?;
     let copy = new.path().join("copy");
     let mut clone = git(new.path());
     clone.args(["clone", "--quiet", "--depth", "1", "--single-branch", "--no-tags", "--no-recurse-submodules"]);

@@ -12,6 +12,7 @@ mod form;
 mod git;
 mod images;
 mod manifest;
+mod schema;
 mod start;
 mod tree;
 
@@ -26,9 +27,10 @@ use crate::config::{ConfigError, Place, Sessions};
 use crate::sessions::Spec;
 
 pub use catalogue::{Catalogue, catalogue};
-pub use git::update;
+pub use git::{Updated, update};
 pub use images::{LABEL as IMAGE_LABEL, ensure_images};
 pub use manifest::load;
+pub use schema::schema;
 pub use start::{plant, reset, reset_keeping, start, start_as};
 pub use tree::Tree;
 

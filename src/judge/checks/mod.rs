@@ -37,9 +37,9 @@ mod ignored;
 mod image;
 mod reach;
 mod run;
-mod stop;
 mod settings;
 mod steps;
+mod stop;
 mod value;
 
 use std::sync::LazyLock;
@@ -57,6 +57,8 @@ const TABLES: &[&[Kind]] = &[
     files::KINDS,
     ignored::KINDS,
     dockerfile::KINDS,
+    steps::KINDS,
+    settings::KINDS,
     build::KINDS,
     cache::KINDS,
     image::KINDS,
@@ -64,8 +66,6 @@ const TABLES: &[&[Kind]] = &[
     reach::KINDS,
     exec::KINDS,
     stop::KINDS,
-    steps::KINDS,
-    settings::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,
