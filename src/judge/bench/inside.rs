@@ -13,8 +13,6 @@ use crate::judge::Trouble;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Where files for programs in the session are put.
 const FILES: &str = "/run/ondeck-judge";
-/// Free bytes without which nothing can be judged.
-const ROOM: u64 = 256 << 20;
 
 /// What a Docker's data takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +26,15 @@ pub(super) struct Disk {
 impl Bench {
     /// Runs a program of the session, by its whole path, without what a learner may have put in its way.
     pub async fn inside<S: Into<String>>(&self, words: impl IntoIterator<Item = S>) -> Result<Ran, EngineError> {
+        self.inside_within(words, PATIENCE).await
+    }
+
+    /// The same, of a program that may take so long.
+    pub async fn inside_within<S: Into<String>>(
+        &self,
+        words: impl IntoIterator<Item = S>,
+        patience: Duration,
+    ) -> Result<Ran, EngineError> {
         let ask = ExecAsk {
             env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "LD_PRELOAD="].map(str::to_owned).to_vec(),
             dir: Some("/".to_owned()),
@@ -35,8 +42,8 @@ impl Bench {
             ..ExecAsk::of(words)
         };
         let running = self.outer.exec_kept(&self.session.container, &ask, &[], 4 << 20);
-        tokio::time::timeout(PATIENCE, running).await.map_err(|_| {
-            let message = format!("{} gave no answer within {} s in the session", ask.command[0], PATIENCE.as_secs());
+        tokio::time::timeout(patience, running).await.map_err(|_| {
+            let message = format!("{} gave no answer within {} s in the session", ask.command[0], patience.as_secs());
             EngineError::new(ErrorKind::Timeout, message)
         })?
     }
@@ -69,19 +76,6 @@ impl Bench {
                 format!("the session's disk cannot be read: {}", ran.last_words()),
             )),
         }
-    }
-
-    /// Trouble where the host's disk is nearly full.
-    pub(super) fn room(disk: Disk) -> Result<(), Trouble> {
-        if disk.free >= ROOM {
-            return Ok(());
-        }
-        let free = crate::text::size(disk.free);
-        Err(Trouble::new(
-            "J_DISK",
-            format!("the disk of the engine's host has only {free} left"),
-            "docker system df shows what takes the room; docker builder prune and docker image prune make some",
-        ))
     }
 
     /// Where a process listens, as the kernel's tables tell; nothing where they cannot be read.
@@ -130,6 +124,22 @@ impl Bench {
         };
         match put.await {
             Ok(()) => Ok(there),
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    /// Unpacks an archive in a folder of the session.
+    pub async fn put_archive(&self, dir: &str, tar: Vec<u8>) -> Result<(), EngineError> {
+        self.outer.put_archive(&self.session.container, dir, tar).await
+    }
+
+    /// Whether a learner has put something else in the place of a program of the session.
+    pub async fn is_changed(&self, program: &str) -> Result<bool, Trouble> {
+        if self.fresh {
+            return Ok(false);
+        }
+        match self.outer.changes(&self.session.container).await {
+            Ok(changes) => Ok(changes.iter().any(|path| path == program)),
             Err(error) => Err(self.trouble(error).await),
         }
     }
