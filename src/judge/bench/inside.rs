@@ -28,6 +28,15 @@ pub(super) struct Disk {
 impl Bench {
     /// Runs a program of the session, by its whole path, without what a learner may have put in its way.
     pub async fn inside<S: Into<String>>(&self, words: impl IntoIterator<Item = S>) -> Result<Ran, EngineError> {
+        self.inside_within(words, PATIENCE).await
+    }
+
+    /// The same, of a program that may take so long.
+    pub async fn inside_within<S: Into<String>>(
+        &self,
+        words: impl IntoIterator<Item = S>,
+        patience: Duration,
+    ) -> Result<Ran, EngineError> {
         let ask = ExecAsk {
             env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "LD_PRELOAD="].map(str::to_owned).to_vec(),
             dir: Some("/".to_owned()),
@@ -35,8 +44,8 @@ impl Bench {
             ..ExecAsk::of(words)
         };
         let running = self.outer.exec_kept(&self.session.container, &ask, &[], 4 << 20);
-        tokio::time::timeout(PATIENCE, running).await.map_err(|_| {
-            let message = format!("{} gave no answer within {} s in the session", ask.command[0], PATIENCE.as_secs());
+        tokio::time::timeout(patience, running).await.map_err(|_| {
+            let message = format!("{} gave no answer within {} s in the session", ask.command[0], patience.as_secs());
             EngineError::new(ErrorKind::Timeout, message)
         })?
     }
@@ -130,6 +139,22 @@ impl Bench {
         };
         match put.await {
             Ok(()) => Ok(there),
+            Err(error) => Err(self.trouble(error).await),
+        }
+    }
+
+    /// Unpacks an archive in a folder of the session.
+    pub async fn put_archive(&self, dir: &str, tar: Vec<u8>) -> Result<(), EngineError> {
+        self.outer.put_archive(&self.session.container, dir, tar).await
+    }
+
+    /// Whether a learner has put something else in the place of a program of the session.
+    pub async fn is_changed(&self, program: &str) -> Result<bool, Trouble> {
+        if self.fresh {
+            return Ok(false);
+        }
+        match self.outer.changes(&self.session.container).await {
+            Ok(changes) => Ok(changes.iter().any(|path| path == program)),
             Err(error) => Err(self.trouble(error).await),
         }
     }

@@ -46,8 +46,6 @@ pub struct Variant {
 pub struct Running {
     /// Its identifier.
     pub id: Id,
-    /// How it differs from its plan.
-    pub variant: Variant,
     /// When it was started.
     pub since: Instant,
     /// How many bytes of its log are in the notes.
@@ -131,7 +129,7 @@ pub(crate) async fn start(case: &mut Case<'_>, key: &str, plan: &str, variant: &
         }
         Err(error) => return refused(error).await,
     };
-    let running = Running { id, variant: variant.clone(), since: Instant::now(), noted: 0 };
+    let running = Running { id, since: Instant::now(), noted: 0 };
     bench.runs.insert(key.to_owned(), running.clone());
     Ok(Ok(running))
 }
@@ -268,6 +266,11 @@ impl Bench {
             Ok(Err(error)) => Err(self.trouble(error).await),
             Err(_) => Err(Trouble::new("J_DAEMON", "a container's log was not answered within 10 s", "judge again")),
         }
+    }
+
+    /// Lets checks find a container by a name that is no run plan's.
+    pub(crate) fn adopt(&mut self, name: &str, id: &str) {
+        self.runs.insert(name.to_owned(), Running { id: id.into(), since: Instant::now(), noted: 0 });
     }
 
     /// Forgets a container, which is removed.

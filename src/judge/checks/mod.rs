@@ -26,9 +26,11 @@ macro_rules! at_once {
     };
 }
 
+mod answer;
 mod build;
 mod cache;
 mod combine;
+mod compose;
 mod context;
 mod dockerfile;
 mod exec;
@@ -38,6 +40,7 @@ mod image;
 mod reach;
 mod run;
 mod settings;
+mod state;
 mod steps;
 mod stop;
 mod value;
@@ -66,6 +69,9 @@ const TABLES: &[&[Kind]] = &[
     stop::KINDS,
     steps::KINDS,
     settings::KINDS,
+    compose::KINDS,
+    state::KINDS,
+    answer::KINDS,
     combine::KINDS,
     #[cfg(test)]
     super::testing::KINDS,

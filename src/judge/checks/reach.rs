@@ -138,7 +138,7 @@ const fn yes() -> bool {
 
 /// A path in JSON, such as `$.status`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Query(String);
+pub(super) struct Query(pub(super) String);
 
 impl<'de> Deserialize<'de> for Query {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -390,7 +390,7 @@ impl Http {
 }
 
 /// Whether a value is the expected one; numbers are by what they are worth.
-fn same(is: &Value, expected: &Value) -> bool {
+pub(super) fn same(is: &Value, expected: &Value) -> bool {
     match (is.as_f64(), expected.as_f64()) {
         (Some(is), Some(expected)) => (is - expected).abs() < f64::EPSILON * is.abs().max(1.0),
         _ => is == expected,
