@@ -26,6 +26,18 @@ use ratatui::style::{Color, Modifier};
 const SESSIONS: &[(&str, &[&str])] =
     &[("sessions", &["4"]), ("deck-with-sessions", &[]), ("new-session", &["4", "n"]), ("end-session", &["4", "d"])];
 
+/// The same for someone with labs.
+const LABS: &[(&str, &[&str])] = &[
+    ("labs", &["5"]),
+    ("labs-instructions", &["5", "tab"]),
+    ("labs-tasks", &["5", "tab", "]"]),
+    ("labs-history", &["5", "tab", "]", "]", "enter"]),
+    ("labs-about", &["5", "tab", "]", "]", "]"]),
+    ("labs-broken", &["5", "G", "tab"]),
+    ("labs-reset", &["5", "r"]),
+    ("sessions-of-labs", &["4"]),
+];
+
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
 
 /// Name, and the keys that lead there.
@@ -63,9 +75,10 @@ fn every_view_at_every_size() {
     insta.bind(|| {
         let plain = SCREENS.iter().map(|s| (s, common::fixture::snapshot()));
         let sessions = SESSIONS.iter().map(|s| (s, common::fixture::sessions()));
-        for ((name, keys), snapshot) in plain.chain(sessions) {
+        let labs = LABS.iter().map(|s| (s, common::labs::snapshot()));
+        for ((name, keys), snapshot) in plain.chain(sessions).chain(labs) {
             for (width, height) in SIZES {
-                let mut stage = Stage::with(width, height, snapshot.clone(), common::stage::settings());
+                let mut stage = Stage::with(width, height, snapshot.clone(), common::labs::ann());
                 stage.press(keys);
                 let text = stage.text();
                 assert!(text.lines().all(|l| ondeck::text::width(l) <= usize::from(width)), "{name}");

@@ -2,6 +2,8 @@
 //!
 //! Results go to standard output, everything else to standard error; `--json` is an array of objects.
 
+mod attempts;
+mod judge;
 mod lab;
 mod lint;
 mod ps;
@@ -61,7 +63,9 @@ enum Command {
     /// Labs: list, read, make, prove, begin again
     #[command(subcommand)]
     Lab(lab::Command),
+    Judge(judge::Arguments),
     Lint(lint::Arguments),
+    Attempts(attempts::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -136,6 +140,18 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
             return lab::run(command, &config, || endpoint(arguments.host.as_deref(), || Ok(config.clone())));
         }
+        Some(Command::Judge(judge)) => {
+            drop(out);
+            let config = match Config::load(arguments.config.as_deref()) {
+                Ok(config) => config,
+                // 1 would mean that the submission failed.
+                Err(e) => {
+                    tell(&format!("ondeck: {e}"));
+                    return Ok(ExitCode::from(2));
+                }
+            };
+            return judge::run(&judge, &config, || endpoint(arguments.host.as_deref(), || Ok(config.clone())));
+        }
         Some(Command::Lint(lint)) => {
             let config = match Config::load(arguments.config.as_deref()) {
                 Ok(config) => config,
@@ -147,6 +163,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             };
             return lint::run(&mut out, &lint, config.lint.choice());
         }
+        Some(Command::Attempts(attempts)) => return attempts::run(&mut out, &attempts),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ondeck", &mut script);

@@ -2,7 +2,8 @@
 
 use serde_yaml::Error;
 
-use super::source::{ConfigError, Place, Source, printable, quoted, suggestion};
+use super::Secrets;
+use super::source::{ConfigError, Place, Source, UNSHOWN, printable, quoted, suggestion};
 
 /// An error of the YAML reader as one about a place in a file.
 pub(super) fn explain(source: &Source, error: &Error) -> ConfigError {
@@ -11,6 +12,11 @@ pub(super) fn explain(source: &Source, error: &Error) -> ConfigError {
         return source.error(Place { line: 0, column: 0 }, printable(&error.to_string()), "");
     };
     let (message, hint) = words(source, place, error);
+    let secret = matches!(error, Error::SerdeUnknownField { field, .. } if Secrets::default().is_secret(field));
+    if secret || message.starts_with(UNSHOWN) {
+        let message = printable(message.trim_start_matches(UNSHOWN));
+        return source.error(place, message, printable(&hint)).without_line();
+    }
     source.error(place, printable(&message), printable(&hint))
 }
 

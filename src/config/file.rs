@@ -8,8 +8,8 @@ use serde_yaml::Spanned;
 
 use super::source::{ConfigError, Entries, Source, hinted, quoted, suggestion};
 use super::{
-    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Editor, Labs, Layout, Lint, Logs, On, Preset, Secrets,
-    Sessions, Size, Terminal, Theme,
+    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Editor, Hints, Labs, Layout, Lint, Logs, On, Preset,
+    Secrets, Sessions, Size, Terminal, Theme,
 };
 
 #[derive(Deserialize, Default)]
@@ -28,6 +28,7 @@ struct ConfigFile {
     labs: Option<Labs>,
     editor: Option<Editor>,
     lint: Option<Lint>,
+    hints: Option<Hints>,
     secrets: Option<Secrets>,
     confirm: Option<Confirm>,
     host: Option<String>,
@@ -192,6 +193,7 @@ impl Config {
         config.labs = file.labs.unwrap_or_default().from(config.folder.as_deref());
         config.editor = file.editor.unwrap_or(config.editor);
         config.lint = file.lint.unwrap_or(config.lint);
+        config.hints = file.hints.unwrap_or(config.hints);
         config.secrets = file.secrets.unwrap_or(config.secrets);
         config.confirm = file.confirm.unwrap_or(config.confirm);
         config.host = file.host.filter(|host| !host.trim().is_empty()).or(config.host);

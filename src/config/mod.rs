@@ -9,6 +9,7 @@ mod depth;
 mod editor;
 mod explain;
 mod file;
+mod hints;
 mod keymap;
 mod labs;
 mod located;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 pub use chord::{Chord, NotAChord};
 pub use command::{CustomCommand, Fields, On};
 pub use editor::{Editor, EditorKeys, Lint};
+pub use hints::{Hints, Provider};
 pub use keymap::{Binding, Preset};
 pub use labs::{GitLabs, Labs};
 pub(crate) use located::{At, Named, Part, REST, Rest};
@@ -70,6 +72,8 @@ pub struct Config {
     pub editor: Editor,
     /// Which rules Dockerfiles are judged by.
     pub lint: Lint,
+    /// The assistant that may be asked for hints.
+    pub hints: Hints,
     /// Which environment variables are masked.
     pub secrets: Secrets,
     /// Which actions ask first.
@@ -183,6 +187,7 @@ impl Default for Config {
             labs: Labs::default(),
             editor: Editor::default(),
             lint: Lint::default(),
+            hints: Hints::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),
             host: None,

@@ -49,6 +49,11 @@ impl ConfigError {
         Self { file: printable(&file.into()), place: None, message: message.into(), hint: hint.into(), line: None }
     }
 
+    /// The same without the line of the file, which may hold a secret.
+    pub(super) fn without_line(self) -> Self {
+        Self { line: None, ..self }
+    }
+
     /// The first line of the message: file, line, column and what is wrong.
     pub fn headline(&self) -> String {
         match self.place {
@@ -117,6 +122,14 @@ pub(crate) fn quoted(value: &str) -> String {
 /// An error for serde that carries a hint; `Source::parse` takes the two apart again.
 pub(crate) fn hinted<E: serde::de::Error>(message: impl fmt::Display, hint: impl fmt::Display) -> E {
     E::custom(format_args!("{message}\n{hint}"))
+}
+
+/// Begins a message about something that may be a secret: the line it stands in is not shown.
+pub(super) const UNSHOWN: char = '\u{1}';
+
+/// As `hinted`, for what was written where a secret may have been written.
+pub(super) fn unshown<E: serde::de::Error>(message: &str, hint: &str) -> E {
+    hinted(format_args!("{UNSHOWN}{message}"), hint)
 }
 
 /// The hint for an unknown name: the nearest known one, or all of them.

@@ -289,3 +289,30 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn an_assistant_for_hints() {
+    let hints = |text: &str| read(&format!("hints:\n  {}\n", text.replace('\n', "\n  "))).unwrap().hints;
+    let usual = hints("provider: gemini");
+    assert_eq!((usual.key_variable(), usual.timeout.0.as_secs(), usual.per_minute), (Some("GEMINI_API_KEY"), 20, 5));
+    assert!(usual.address().starts_with("https://") && usual.model_name().starts_with("gemini"));
+    let local = hints("provider: openai\nurl: http://localhost:11434/v1/\nmodel: llama3");
+    assert_eq!((local.address(), local.model_name()), ("http://localhost:11434/v1", "llama3"));
+    // A key is for the one it was given by: another address gets none by itself.
+    assert_eq!(local.key_variable(), None);
+    assert_eq!(hints("provider: openai\nurl: https://x/v1\nkey_env: X_KEY").key_variable(), Some("X_KEY"));
+    assert_eq!(hints("provider: openai").key_variable(), Some("OPENAI_API_KEY"));
+    assert_eq!(hints("timeout: 3s").key_variable(), None);
+
+    wrong("hints:\n  provider: chatty\n", "2:13", "expected none, gemini or openai", "");
+    wrong("hints:\n  url: localhost\n", "2:8", "found `localhost`, expected an address", "http://localhost:11434/v1");
+    wrong("hints:\n  url: https://x/v1?key=1\n", "2:8", "expected an address", "without a query");
+    wrong("hints:\n  timeout: 0s\n", "2:12", "expected a time from 1s to 10m", "");
+    wrong("hints:\n  per_minute: 0\n", "2:15", "found `0`", "");
+    wrong("hints:\n  key: abc\n", "2:3", "found `key`", "");
+    for text in ["key_env: sk-abcdefgh", "url: https://me:sk-abcdefgh@x/v1", "key: sk-abcdefgh", "api_key: sk-abcdefgh"]
+    {
+        let error = read(&format!("hints:\n  {text}\n")).unwrap_err().to_string();
+        assert!(error.starts_with("config.yaml:2:") && !error.contains("sk-abc"), "{error}");
+    }
+}

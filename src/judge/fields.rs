@@ -72,7 +72,7 @@ impl Glob {
     /// Reads one.
     pub(super) fn new(text: &str) -> Result<Self, String> {
         let plain = text.trim_start_matches("./");
-        let plain = plain.strip_suffix('/').unwrap_or(plain);
+        let plain = plain.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(plain);
         let glob = GlobBuilder::new(plain).literal_separator(true).backslash_escape(true).build();
         let matcher = glob.map_err(|e| format!("found `{text}`, expected a path or glob: {}", e.kind()))?;
         Ok(Self { text: plain.to_owned(), matcher: matcher.compile_matcher() })

@@ -103,6 +103,13 @@ pub struct Lab {
     pub(crate) source: Arc<crate::config::Source>,
 }
 
+impl PartialEq for Lab {
+    /// Two labs are the same when their files are.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, &self.origin, &self.digest) == (&other.id, &other.origin, &other.digest)
+    }
+}
+
 impl Lab {
     /// All checks, in the order of the tasks, each with its task.
     pub fn checks(&self) -> impl Iterator<Item = (&Task, &Check)> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::builds::run::{Options, docker_command};
@@ -10,10 +11,13 @@ use crate::config::{Period, Sessions, Size};
 use crate::engine::model::Id;
 use crate::engine::{Address, DEFAULT_SOCKET, Endpoint, Prune};
 use crate::fleet::Stack;
+use crate::labs::Lab;
 use crate::logs::Source;
 use crate::sessions::{Session, Spec};
 use crate::stacks;
 
+use super::judging::JudgeWatch;
+use super::lab::LabWatch;
 use super::workspace::{BuildWatch, StartWatch};
 pub use crate::text::shell::quote as shell_quote;
 
@@ -149,6 +153,27 @@ pub enum Job {
     EndSessions {
         on: Vec<Session>,
     },
+    /// Starts a session for a lab, with the files that a learner begins with.
+    StartLab {
+        lab: Arc<Lab>,
+        owner: String,
+        config: Sessions,
+        watch: LabWatch,
+    },
+    /// Puts a session's workspace back to what its lab begins with.
+    ResetLab {
+        lab: Arc<Lab>,
+        session: Session,
+    },
+    /// Judges what is in a workspace: on the session's own Docker, or `clean` in a fresh session.
+    Judge {
+        lab: Arc<Lab>,
+        site: Box<Site>,
+        owner: String,
+        config: Sessions,
+        clean: bool,
+        watch: JudgeWatch,
+    },
     /// Lets a port of this machine lead to one of a session, until it is cancelled.
     Forward {
         session: Session,
@@ -217,6 +242,10 @@ impl Job {
                 Some(name) => format!("start a session for {name}"),
                 None => "start a session".to_owned(),
             },
+            Self::StartLab { lab, .. } => format!("start a session for {}", lab.id),
+            Self::ResetLab { lab, session } => format!("reset {} in session {}", lab.id, session.id),
+            Self::Judge { lab, clean: false, .. } => format!("judge {}", lab.id),
+            Self::Judge { lab, .. } => format!("judge {} in a fresh session", lab.id),
             Self::ExtendSession { session, seconds } => {
                 format!("extend session {} by {}", session.id, crate::text::duration(seconds.unsigned_abs()))
             }
@@ -240,7 +269,12 @@ impl Job {
     pub const fn is_of_sessions(&self) -> bool {
         matches!(
             self,
-            Self::StartSession { .. } | Self::ExtendSession { .. } | Self::EndSessions { .. } | Self::Forward { .. }
+            Self::StartSession { .. }
+                | Self::StartLab { .. }
+                | Self::ResetLab { .. }
+                | Self::ExtendSession { .. }
+                | Self::EndSessions { .. }
+                | Self::Forward { .. }
         )
     }
 
@@ -309,6 +343,18 @@ impl Job {
                     let _ = write!(words, " --image {}", shell_quote(image));
                 }
                 if spec.egress { words + " --egress" } else { words }
+            }
+            Self::StartLab { lab, .. } => format!("ondeck session start --lab {}", shell_quote(&lab.id)),
+            Self::ResetLab { lab, session } => {
+                format!("ondeck lab reset {} --session {}", shell_quote(&lab.id), session.id)
+            }
+            Self::Judge { lab, site, clean, .. } => {
+                let at = match &**site {
+                    Site::Session { session, .. } => format!("--session {}", session.id),
+                    Site::Folder { dir, .. } => format!("--dir {}", shell_quote(&dir.display().to_string())),
+                };
+                let clean = if *clean { " --clean" } else { "" };
+                format!("ondeck judge {} {at}{clean}", shell_quote(&lab.id))
             }
             Self::ExtendSession { session, seconds } => {
                 format!("ondeck session extend {} {}", session.id, Period(Duration::from_secs(seconds.unsigned_abs())))
@@ -418,6 +464,10 @@ impl Job {
                     "Its Docker is lost, with all images, containers and volumes in it. /workspace is kept.",
                 ))
             }
+            Self::ResetLab { lab, session } => Some(format!(
+                "All files in /workspace of session {} are removed, and those that {} begins with put there.",
+                session.id, lab.id
+            )),
             Self::Stack { verb: StackVerb::Down, stack } => {
                 let on: Vec<Named> =
                     stack.containers().map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect();

@@ -4,7 +4,10 @@
 //! [`Tasks`] keeps.
 
 mod child;
+mod history;
 mod job;
+mod judging;
+mod lab;
 mod record;
 mod run;
 mod session;
@@ -12,7 +15,10 @@ mod stack;
 mod watch;
 mod workspace;
 
+pub use history::{History, Submitter, attempt};
 pub use job::{Job, Named, StackVerb, Verb, shell_quote};
+pub use judging::{JudgeWatch, Judging};
+pub use lab::LabWatch;
 pub use record::{Outcome, Progress, Task, TaskEvent, TaskId, Tasks, Words};
 pub use run::Runner;
 pub use watch::Watch;

@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::process::Command;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::engine::{Engine, EngineError, ErrorKind};
 use crate::logs::{SaveError, Saved};
 
 use super::child::run_child;
+use super::history::History;
 use super::job::{Job, Named, Verb};
 use super::record::{Outcome, TaskEvent, TaskId, Words};
 use super::stack::on_stack;
@@ -36,6 +37,9 @@ pub struct Runner {
     engine: Engine,
     events: mpsc::UnboundedSender<TaskEvent>,
     running: Running,
+    history: History,
+    /// Held by what tasks have still to take back.
+    busy: Arc<RwLock<()>>,
     /// Shared by the runners of one panel, so that a task keeps its number when the host is switched.
     next: Arc<AtomicU64>,
 }
@@ -43,7 +47,20 @@ pub struct Runner {
 impl Runner {
     /// A runner whose tasks tell of themselves on `events`.
     pub fn new(engine: Engine, events: mpsc::UnboundedSender<TaskEvent>) -> Self {
-        Self { engine, events, running: Arc::default(), next: Arc::default() }
+        Self {
+            engine,
+            events,
+            running: Arc::default(),
+            history: History::usual(),
+            busy: Arc::default(),
+            next: Arc::default(),
+        }
+    }
+
+    /// The same runner with another history.
+    #[must_use]
+    pub fn with_history(self, history: History) -> Self {
+        Self { history, ..self }
     }
 
     /// The same runner for another engine; what runs goes on on the old one.
@@ -57,13 +74,14 @@ impl Runner {
         let id = TaskId(self.next.fetch_add(1, Ordering::Relaxed));
         let title = crate::text::clean(&job.title()).into_owned();
         let command = crate::text::clean(&job.command_on(self.engine.endpoint())).into_owned();
-        let teller = Teller { id, events: self.events.clone(), words: Words::default() };
+        let teller = Teller { id, events: self.events.clone(), words: Words::default(), busy: self.busy.clone() };
         teller.send(TaskEvent::Started { id, title, command, at: Timestamp::now() });
         let (engine, running, told) = (self.engine.clone(), self.running.clone(), teller.clone());
+        let history = self.history.clone();
         // Held until it is listed: it may end at once.
         let mut listed = lock(&self.running);
         let task = tokio::spawn(async move {
-            let outcome = carry_out(&engine, job, &told).await;
+            let outcome = carry_out(&engine, &history, job, &told).await;
             let ended = lock(&running).remove(&id);
             if let Some((_, teller)) = ended {
                 teller.end(outcome);
@@ -89,6 +107,12 @@ impl Runner {
             self.cancel(id);
         }
     }
+
+    /// Waits a while until cancelled tasks have taken back what they made.
+    pub async fn settle(&self, patience: Duration) {
+        // What is not taken back by then ends by itself, or is swept later.
+        let _ = tokio::time::timeout(patience, self.busy.write()).await;
+    }
 }
 
 /// Tells of one task.
@@ -97,12 +121,18 @@ pub(super) struct Teller {
     id: TaskId,
     events: mpsc::UnboundedSender<TaskEvent>,
     words: Words,
+    busy: Arc<RwLock<()>>,
 }
 
 impl Teller {
     /// The task.
     pub(super) const fn id(&self) -> TaskId {
         self.id
+    }
+
+    /// While this is held, a panel that is left waits a while for what goes on after the task was cancelled.
+    pub(super) fn busy(&self) -> Option<OwnedRwLockReadGuard<()>> {
+        self.busy.clone().try_read_owned().ok()
     }
 
     fn send(&self, event: TaskEvent) {
@@ -145,10 +175,18 @@ impl Teller {
     }
 }
 
-async fn carry_out(engine: &Engine, job: Job, teller: &Teller) -> Outcome {
+async fn carry_out(engine: &Engine, history: &History, job: Job, teller: &Teller) -> Outcome {
     let began = Instant::now();
     match job {
         Job::StartSession { spec, config } => super::session::start(engine, &config, &spec, teller, began).await,
+        Job::StartLab { lab, owner, config, watch } => {
+            super::lab::start(engine, history, &config, (&lab, &owner), &watch, teller, began).await
+        }
+        Job::ResetLab { lab, session } => super::lab::reset(engine, &lab, &session, teller).await,
+        Job::Judge { lab, site, owner, config, clean, watch } => {
+            let ask = super::judging::JudgeAsk { lab, site: *site, owner, config, clean };
+            super::judging::judge(ask, history, &watch, teller).await
+        }
         Job::ExtendSession { session, seconds } => super::session::extend(engine, &session, seconds).await,
         Job::EndSessions { on } => super::session::end(engine, &on, teller).await,
         Job::Forward { session, port, local } => super::session::forward(engine, &session, port, local, teller).await,

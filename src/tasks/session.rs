@@ -10,8 +10,9 @@ use crate::sessions::{self, Progress, Session, Spec};
 use super::record::Outcome;
 use super::run::{Teller, seconds};
 
-pub(super) async fn start(engine: &Engine, config: &Sessions, spec: &Spec, teller: &Teller, began: Instant) -> Outcome {
-    let tell = |progress: Progress| match progress {
+/// Passes on what is being done for a session.
+pub(super) fn told(teller: &Teller) -> impl Fn(Progress) + Send + Sync + '_ {
+    |progress: Progress| match progress {
         Progress::Step(text) => {
             teller.at(0, None, &text);
             teller.line(text);
@@ -21,8 +22,11 @@ pub(super) async fn start(engine: &Engine, config: &Sessions, spec: &Spec, telle
             teller.at(done, Some(total), format!("{} of {}", crate::text::size(done), crate::text::size(total)));
             teller.pass_on();
         }
-    };
-    match sessions::start(engine, config, spec, &tell, std::future::pending()).await {
+    }
+}
+
+pub(super) async fn start(engine: &Engine, config: &Sessions, spec: &Spec, teller: &Teller, began: Instant) -> Outcome {
+    match sessions::start(engine, config, spec, &told(teller), std::future::pending()).await {
         Ok(Some(session)) => Outcome::Done(format!("session {} is ready after {}", session.id, seconds(began))),
         Ok(None) => Outcome::Cancelled,
         Err(e) => Outcome::Failed(e),

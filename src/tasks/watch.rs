@@ -36,6 +36,12 @@ impl<T> Watch<T> {
     }
 }
 
+impl<T: Default> Default for Watch<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
 impl<T> Clone for Watch<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

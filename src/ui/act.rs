@@ -175,7 +175,14 @@ impl App {
             | Action::Upload
             | Action::Download
             | Action::CloseDesk => {}
+            Action::Workspace if matches!(self.here(), Some(Target::Lab(_))) && self.desk().is_none() => {
+                self.work_on_lab();
+            }
             Action::Workspace => self.open_workspace(),
+            Action::Submit => self.submit_lab(false),
+            Action::SubmitClean => self.submit_lab(true),
+            Action::ResetLab => self.reset_lab(),
+            Action::ReadLabs => self.read_labs(),
             Action::Edit => self.edit_here(),
             Action::Theme => self.choose_theme(),
             Action::Host => self.choose_host(),
@@ -237,6 +244,9 @@ impl App {
         self.zoomed = false;
         self.terminals.put_away();
         self.refresh();
+        if view == View::Labs {
+            self.want_labs();
+        }
         if view == View::Volumes && self.snap.disk.is_none() {
             self.out.push(Effect::DiskUse);
         }
@@ -251,6 +261,7 @@ impl App {
                 if in_stack { View::Stacks } else { View::Containers }
             }
             Target::Session(_) => View::Sessions,
+            Target::Lab(_) | Target::BrokenLab(_) => View::Labs,
             Target::Image(_) => View::Images,
             Target::Network(_) => View::Networks,
             Target::Volume(_) => View::Volumes,
@@ -302,6 +313,10 @@ impl App {
         if self.focus == Focus::Detail {
             if self.detail.text.toggle() {
                 self.make_text();
+            } else if matches!(self.detail.target, Some(Target::Lab(_))) {
+                if self.detail.tab != Some(Tab::History) {
+                    self.work_on_lab();
+                }
             } else if self.detail.tab == Some(Tab::UsedBy)
                 || self.detail.tab == Some(Tab::Attached)
                 || self.detail.tab == Some(Tab::Services)
@@ -535,6 +550,8 @@ impl App {
 
     /// Runs a job; asks first when something would be lost.
     pub fn start(&mut self, job: Job) {
+        self.labs.follow(&job);
+        self.desks_follow(&job);
         let asks = self.settings.config.confirm == ConfirmWhen::All && job.interrupts();
         match job.loss().or_else(|| asks.then(|| job.command())) {
             None => self.out.push(Effect::Run(job)),
@@ -651,6 +668,7 @@ impl App {
             View::Volumes => Prune::Volumes,
             View::Containers | View::Stacks => Prune::Containers,
             View::Deck | View::Activity | View::Sessions => Prune::BuildCache,
+            View::Labs => return self.tell(Tone::Muted, "labs are folders: nothing here is unused"),
         };
         self.ask_prune(what);
     }

@@ -113,6 +113,10 @@ pub enum Action {
     Upload,
     Download,
     CloseDesk,
+    Submit,
+    SubmitClean,
+    ResetLab,
+    ReadLabs,
     /// The user's own command of that number in the config.
     Custom(usize),
 }
@@ -146,6 +150,12 @@ pub enum Scope {
     Sessions,
     /// The selected row is a session.
     Session,
+    /// The view of labs is open.
+    Labs,
+    /// The selected row is a lab.
+    Lab,
+    /// A page about a lab has the focus.
+    Page,
     /// The Docker within a session is looked at.
     Inside,
     /// A workspace is open.
@@ -158,6 +168,10 @@ pub enum Scope {
     Editing,
     /// The output of a workspace has the focus.
     Output,
+    /// The workspace is that of a lab.
+    AtLab,
+    /// Letters go into the text of a lab's workspace.
+    EditingLab,
     /// The selected row is an image.
     Image,
     /// The selected row is a network.
@@ -185,12 +199,17 @@ impl Scope {
             Self::Stack => "Stacks and services",
             Self::Sessions => "Sessions",
             Self::Session => "A session",
+            Self::Labs => "Labs",
+            Self::Lab => "A lab",
+            Self::Page => "Pages about a lab",
             Self::Inside => "Within a session",
             Self::Desk => "A workspace",
             Self::Files => "Files of a workspace",
             Self::Editor => "The editor, outside the text",
             Self::Editing => "Inside the text",
-            Self::Output => "Problems, build, run",
+            Self::Output => "Problems, build, run, results",
+            Self::AtLab => "The workspace of a lab",
+            Self::EditingLab => "Inside the text of a lab's workspace",
             Self::Image => "Images",
             Self::Network => "Networks",
             Self::Volume => "Volumes",
@@ -238,8 +257,8 @@ const fn writes(mut e: Entry) -> Entry {
 }
 
 use Scope::{
-    Anywhere, Container, Desk, Detail, Editing, Editor, Files, Image, Inside, List, Logs, Network, NoShell, Output,
-    Over, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
+    Anywhere, AtLab, Container, Desk, Detail, Editing, EditingLab, Editor, Files, Image, Inside, Lab, Labs, List, Logs,
+    Network, NoShell, Output, Over, Page, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
 };
 
 /// All actions. The order is that of the hint line (within one weight), the palette and the help screen.
@@ -322,6 +341,57 @@ pub static ACTIONS: &[Entry] = &[
         "Let the session live 15 minutes longer",
     )),
     entry(Inside, Action::Outside, "leave-session", &[], 0, "host", "Back to the host that carries the session"),
+    // Labs.
+    entry(Page, Action::Filter, "filter", &["/"], 3, "search", "Search as you type"),
+    entry(Page, Action::NextMatch, "next-match", &["n"], 0, "next", "Go to the next match"),
+    entry(Page, Action::PreviousMatch, "previous-match", &["N"], 0, "previous", "Go to the match before"),
+    entry(
+        Lab,
+        Action::Workspace,
+        "workspace",
+        &["enter"],
+        9,
+        "workspace",
+        "Go to its workspace; where none runs, start a session for it first",
+    ),
+    writes(entry(Lab, Action::Submit, "submit", &["S"], 8, "submit", "Judge what is in its workspace")),
+    writes(entry(
+        Lab,
+        Action::SubmitClean,
+        "submit-clean",
+        &["alt-s"],
+        3,
+        "submit clean",
+        "Judge a copy of its workspace in a fresh session",
+    )),
+    writes(entry(
+        Lab,
+        Action::ExtendSession,
+        "extend-session",
+        &["+"],
+        4,
+        "15 min more",
+        "Let its session live 15 minutes longer",
+    )),
+    writes(entry(
+        Lab,
+        Action::EndSession,
+        "end-session",
+        &["d"],
+        6,
+        "end",
+        "End its session now; its Docker is lost, /workspace is kept",
+    )),
+    writes(entry(
+        Lab,
+        Action::ResetLab,
+        "reset-lab",
+        &["r"],
+        5,
+        "reset",
+        "Put its workspace back to what the lab begins with",
+    )),
+    entry(Labs, Action::ReadLabs, "read-labs", &["f5"], 2, "read again", "Read the labs and their history again"),
     // What a row can do.
     entry(List, Action::Open, "open", &["enter"], 9, "open", "Open what is selected, or go into its detail pane"),
     entry(Container, Action::Logs, "logs", &["l"], 8, "logs", "Read its logs; of all marked containers together"),
@@ -439,7 +509,7 @@ pub static ACTIONS: &[Entry] = &[
         Editor,
         Action::PreviousProblem,
         "previous-problem",
-        &["N", "f7"],
+        &["N", "shift-f8"],
         0,
         "problem before",
         "Go to the problem before",
@@ -482,7 +552,7 @@ pub static ACTIONS: &[Entry] = &[
         Editing,
         Action::PreviousProblem,
         "previous-problem",
-        &["f7"],
+        &["shift-f8"],
         0,
         "problem before",
         "Go to the problem before",
@@ -513,12 +583,14 @@ pub static ACTIONS: &[Entry] = &[
         Output,
         Action::NextTab,
         "next-tab",
-        &["]", "right"],
+        &["]"],
         5,
         "tabs",
-        "Show the next: problems, build, run, answer",
+        "Show the next: problems, build, run, answer, results",
     ),
-    entry(Output, Action::PreviousTab, "previous-tab", &["[", "left"], 0, "tab", "Show the one before"),
+    entry(Output, Action::Right, "right", &["right"], 0, "unfold", "Unfold what is there, or show the next"),
+    entry(Output, Action::Left, "left", &["left"], 0, "fold", "Fold what is there, or show the one before"),
+    entry(Output, Action::PreviousTab, "previous-tab", &["["], 0, "tab", "Show the one before"),
     entry(Output, Action::Follow, "follow", &["f"], 0, "follow", "Follow what comes, or stand still"),
     writes(entry(Desk, Action::Build, "build", &["b", "f5"], 8, "build", "Save all, and build the image")),
     writes(entry(
@@ -539,7 +611,18 @@ pub static ACTIONS: &[Entry] = &[
         "15 min more",
         "Let the session live 15 minutes longer",
     )),
-    entry(Desk, Action::CancelBuild, "cancel-build", &["ctrl-x"], 0, "cancel", "Cancel the build"),
+    entry(Desk, Action::CancelBuild, "cancel-build", &["ctrl-x"], 0, "cancel", "Cancel the build, or what is judged"),
+    writes(entry(AtLab, Action::Submit, "submit", &["S", "f7"], 9, "submit", "Save all, and have the lab judged")),
+    writes(entry(EditingLab, Action::Submit, "submit", &["f7"], 9, "submit", "Save all, and have the lab judged")),
+    writes(entry(
+        AtLab,
+        Action::SubmitClean,
+        "submit-clean",
+        &["C", "alt-s"],
+        0,
+        "submit clean",
+        "Save all, and have a copy judged in a fresh session",
+    )),
     writes(entry(Desk, Action::StackUp, "up", &["U"], 0, "up", "Bring the stack up with what is saved")),
     writes(entry(Desk, Action::Run, "run", &["R", "f6"], 8, "run", "Run what was built; again, if it runs")),
     writes(entry(
@@ -563,6 +646,7 @@ pub static ACTIONS: &[Entry] = &[
         "terminal",
         "Open a shell in the session, or go back to it",
     )),
+    entry(AtLab, Action::Show(View::Labs), "labs", &["L"], 0, "labs", "Back to the labs"),
     entry(Desk, Action::Pane(Pane::Guide), "pane-guide", &["1", "alt-1"], 0, "guide", "Go to the instructions"),
     entry(Desk, Action::Pane(Pane::Files), "pane-files", &["2", "alt-2"], 0, "files", "Go to the files"),
     entry(Desk, Action::Pane(Pane::Editor), "pane-editor", &["3", "alt-3", "e"], 3, "editor", "Go to the editor"),
@@ -760,6 +844,15 @@ pub static ACTIONS: &[Entry] = &[
         0,
         "Sessions",
         "Machines with a Docker of their own, that end by themselves",
+    ),
+    entry(
+        Anywhere,
+        Action::Show(View::Labs),
+        "labs",
+        &["5"],
+        0,
+        "Labs",
+        "Labs, how far you are, and what was said of it",
     ),
     entry(Anywhere, Action::Show(View::Images), "images", &["6"], 0, "Images", "Images and their layers"),
     entry(Anywhere, Action::Show(View::Networks), "networks", &["7"], 0, "Networks", "Networks and who is attached"),

@@ -21,6 +21,7 @@ use crate::tasks::{TaskEvent, Tasks};
 use super::action::{Action, Scope};
 use super::desk::{Desks, Remembered};
 use super::detail::{Detail, Loaded, Tab};
+use super::labs::Labs;
 use super::layout::{self, Areas};
 use super::list::ListState;
 use super::message::{Effect, Msg};
@@ -120,6 +121,8 @@ pub struct App {
     pub settings: Settings,
     /// When sessions end.
     pub times: Times,
+    /// Labs.
+    pub labs: Labs,
     /// The session whose Docker is looked at.
     pub inside: Option<Inside>,
     /// What the cursor goes to once it is there.
@@ -159,6 +162,7 @@ impl App {
             load: ShownLoad::default(),
             settings,
             times: Times::default(),
+            labs: Labs::default(),
             inside: None,
             come_to: None,
             dragging: false,
@@ -188,6 +192,10 @@ impl App {
                 self.size = size;
                 self.fit_output();
                 self.settle();
+                if matches!(self.detail.target, Some(Target::Lab(_) | Target::BrokenLab(_))) {
+                    // Its pages go over as many lines as the pane is wide.
+                    self.make_text();
+                }
             }
             Msg::Snapshot(snap) => self.snapshot(snap),
             Msg::Task(event) => self.task(event),
@@ -246,6 +254,7 @@ impl App {
                 self.tell(Tone::Bad, error.to_string());
             }
             Msg::Desk(id, news) => self.desk_news(id, news),
+            Msg::Labs(news) => self.labs_news(news),
             Msg::Tell(tone, text) => self.tell(tone, text),
             Msg::Terminate => self.leave(),
             Msg::Tick => self.refresh(),
@@ -270,6 +279,8 @@ impl App {
             snap: &self.snap,
             tasks: &self.tasks,
             times: &self.times,
+            labs: &self.labs,
+            owner: &self.settings.owner,
             now: self.now,
             zone: &self.settings.zone,
             symbols: &self.settings.symbols,
@@ -314,6 +325,7 @@ impl App {
             match self.detail.tab {
                 Some(Tab::Logs) => scopes.push(Scope::Logs),
                 Some(Tab::Stats) | None => {}
+                Some(Tab::Instructions | Tab::Tasks | Tab::About | Tab::Problem) => scopes.push(Scope::Page),
                 Some(_) => scopes.push(Scope::Text),
             }
             scopes.push(Scope::Detail);
@@ -324,6 +336,9 @@ impl App {
         scopes.extend(target.and_then(scope_of));
         if self.on_sessions() {
             scopes.push(Scope::Sessions);
+        }
+        if self.view == View::Labs {
+            scopes.push(Scope::Labs);
         }
         if self.inside.is_some() {
             scopes.push(Scope::Inside);
@@ -373,6 +388,7 @@ impl App {
             self.out.push(Effect::Sweep);
         }
         self.follow_sessions(&before);
+        self.follow_labs();
         self.follow_desks();
         if back {
             self.reach_desks_again();
@@ -414,6 +430,8 @@ impl App {
             snap: &self.snap,
             tasks: &self.tasks,
             times: &self.times,
+            labs: &self.labs,
+            owner: &self.settings.owner,
             now: self.now,
             zone: &self.settings.zone,
             symbols: &self.settings.symbols,
@@ -485,6 +503,7 @@ impl App {
         };
         self.tasks.apply(event);
         self.desk_task(id, ended.is_some());
+        self.labs_task(id, ended.is_some());
         // What the host tells of a session is not heard within it.
         if let Some(inside) = self.inside.as_ref().filter(|_| ended.is_some()) {
             self.ask_left(inside.session.container.clone());
@@ -494,7 +513,7 @@ impl App {
             let text = format!("{}: {}", task.title, cell.text);
             self.tell(cell.tone, text);
         }
-        if matches!(self.view, View::Activity | View::Sessions) {
+        if matches!(self.view, View::Activity | View::Sessions | View::Labs) {
             self.refresh();
             self.make_text();
         }

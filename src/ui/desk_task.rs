@@ -14,9 +14,11 @@ use crate::builds::run::{self, LABEL, Options};
 use crate::engine::model::Id;
 use crate::engine::{Engine, EngineError, ErrorKind, LogAsk, Result};
 use crate::logs::{self, Reader, Shape};
+use crate::tasks::History;
 use crate::workspace::{Change, Drafts, Key, Opened, Owner, Workspace};
 
 use super::desk::{AskOrder, DeskId, DeskNews, DeskOrder, LintOrder, RunWatch, judge};
+use super::desk_lab::newest;
 use super::message::Msg;
 use super::view::Tone;
 
@@ -67,19 +69,20 @@ impl Drop for Reached {
 pub struct DeskTasks {
     open: HashMap<DeskId, Reached>,
     msgs: mpsc::UnboundedSender<Msg>,
+    history: History,
     drafts: Option<mpsc::UnboundedSender<Kept>>,
     worker: Option<JoinHandle<()>>,
 }
 
 impl DeskTasks {
     /// None yet. Drafts are kept below `data`, the person's own directory; `None` where there is none.
-    pub fn new(msgs: mpsc::UnboundedSender<Msg>, data: Option<PathBuf>) -> Self {
+    pub fn new(msgs: mpsc::UnboundedSender<Msg>, data: Option<PathBuf>, history: History) -> Self {
         let Some(dir) = data.map(|d| d.join("drafts")) else {
-            return Self { open: HashMap::new(), msgs, drafts: None, worker: None };
+            return Self { open: HashMap::new(), msgs, history, drafts: None, worker: None };
         };
         let (sender, inbox) = mpsc::unbounded_channel();
         let worker = tokio::spawn(keep(dir, inbox, msgs.clone()));
-        Self { open: HashMap::new(), msgs, drafts: Some(sender), worker: Some(worker) }
+        Self { open: HashMap::new(), msgs, history, drafts: Some(sender), worker: Some(worker) }
     }
 
     /// Waits until all that was to be kept is.
@@ -122,12 +125,19 @@ impl DeskTasks {
                 self.open.remove(&id);
                 return;
             }
+            DeskOrder::LookBack { owner, lab } => {
+                let history = self.history.clone();
+                return self.ask(id, async move {
+                    let read = history.with(async move |store| newest(store, owner, lab).await).await;
+                    DeskNews::LookedBack(Box::new(read))
+                });
+            }
             _ => {}
         }
         let Some(one) = self.open.get_mut(&id) else { return };
         let workspace = one.workspace.clone();
         match order {
-            DeskOrder::Open(_) | DeskOrder::Close | DeskOrder::Outside(_) => {}
+            DeskOrder::Open(_) | DeskOrder::Close | DeskOrder::Outside(_) | DeskOrder::LookBack { .. } => {}
             DeskOrder::List => self.list(id),
             DeskOrder::Read(path) => self.ask(id, async move {
                 let result = workspace.read(&path).await;

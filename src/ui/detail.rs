@@ -33,6 +33,11 @@ pub enum Tab {
     UsedBy,
     Output,
     Event,
+    Instructions,
+    Tasks,
+    History,
+    About,
+    Problem,
 }
 
 impl Tab {
@@ -54,6 +59,11 @@ impl Tab {
             Self::UsedBy => "Used by",
             Self::Output => "Output",
             Self::Event => "Event",
+            Self::Instructions => "Instructions",
+            Self::Tasks => "Tasks",
+            Self::History => "History",
+            Self::About => "About",
+            Self::Problem => "Problem",
         }
     }
 
@@ -67,6 +77,8 @@ impl Tab {
                 &[Self::Stats, Self::Service, Self::Logs, Self::Top, Self::Mounts, Self::Env, Self::Inspect]
             }
             Target::Stack(_) | Target::Service(..) => &[Self::Logs, Self::Services, Self::Stats],
+            Target::Lab(_) => &[Self::Instructions, Self::Tasks, Self::History, Self::About],
+            Target::BrokenLab(_) => &[Self::Problem],
             Target::Image(_) => &[Self::Layers, Self::UsedBy, Self::Inspect],
             Target::Network(_) => &[Self::Attached, Self::Inspect],
             Target::Volume(_) => &[Self::UsedBy, Self::Inspect],

@@ -27,6 +27,7 @@ impl App {
             self.close_logs();
         }
         match (&target, tab) {
+            (Target::Lab(id), Tab::History | Tab::Tasks) => self.load_history(&id.clone()),
             (Target::Session(id), Tab::Service) => self.load_service(&id.clone()),
             (Target::Container(id) | Target::Session(id), Tab::Top) => {
                 if matches!(self.detail.processes, Loaded::Nothing) {
@@ -108,6 +109,16 @@ impl App {
             }
             Tab::Output => self.output(&target),
             Tab::Event => self.event(&target),
+            Tab::Instructions | Tab::Tasks | Tab::History | Tab::About => {
+                let Target::Lab(id) = &target else { return };
+                self.detail.text.has_cursor = tab == Tab::History;
+                self.lab_page(id, tab)
+            }
+            Tab::Problem => {
+                let Target::BrokenLab(file) = &target else { return };
+                let width = usize::from(self.areas().inside.width);
+                super::labs_pages::problems(&self.labs.problems(file), width)
+            }
         };
         self.detail.text.set(lines);
     }

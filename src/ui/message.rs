@@ -16,6 +16,7 @@ use crate::terminal::Happened;
 
 use super::desk::{DeskId, DeskNews, DeskOrder, Remembered};
 use super::detail::Processes;
+use super::labs::{LabsNews, LabsOrder};
 use super::panes::logs::{LogAnswer, LogOrder};
 use super::panes::terminal::{TerminalId, TerminalOrder};
 use super::view::{Target, Tone};
@@ -69,6 +70,8 @@ pub enum Msg {
     Tell(Tone, String),
     /// Something happened to a workspace on the screen.
     Desk(DeskId, DeskNews),
+    /// Something about labs.
+    Labs(LabsNews),
     /// Someone outside wants the panel to end.
     Terminate,
     /// Time passed, so ages on screen may be wrong.
@@ -122,6 +125,8 @@ pub enum Effect {
     Look(u64, Box<(Session, Ask)>),
     /// Do something for a workspace on the screen.
     Desk(DeskId, DeskOrder),
+    /// Do something for labs.
+    Labs(LabsOrder),
     /// Remember this for the next panel.
     Remember(Box<Remembered>),
     /// Draw everything again.

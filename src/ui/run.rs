@@ -17,7 +17,7 @@ use crate::config::{Config, Depth};
 use crate::engine::{Endpoint, Engine, Surroundings};
 use crate::fleet::{Host, Link, Options};
 use crate::sessions::{self, Swept};
-use crate::tasks::Runner;
+use crate::tasks::{History, Runner};
 
 use super::action::{ACTIONS, Scope};
 use super::app::App;
@@ -26,6 +26,7 @@ use super::desk_task::DeskTasks;
 use super::draw;
 use super::input::message;
 use super::keymap::Keymap;
+use super::labs_task::LabsTasks;
 use super::log_task::LogTask;
 use super::message::{Effect, Msg};
 use super::settings::Settings;
@@ -120,9 +121,11 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let mut screen = ratatui::Terminal::new(backend).wrap_err("the terminal's size is not known")?;
     let size = screen.size()?;
     let (msgs, mut inbox) = mpsc::unbounded_channel();
-    let desks = DeskTasks::new(msgs.clone(), dirs().map(|d| d.data_dir().to_path_buf()));
     let (task_events, mut task_inbox) = mpsc::unbounded_channel();
-    let runner = Runner::new(host.engine().clone(), task_events);
+    let history = History::usual();
+    let desks = DeskTasks::new(msgs.clone(), dirs().map(|d| d.data_dir().to_path_buf()), history.clone());
+    let runner = Runner::new(host.engine().clone(), task_events).with_history(history.clone());
+    let labs = LabsTasks::new(settings.config.clone(), history, msgs.clone());
     let app = App::new(settings, size, Timestamp::now());
     let mut panel = Panel {
         app,
@@ -135,6 +138,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
         logs: LogTask::default(),
         terminals: TerminalTasks::default(),
         desks,
+        labs,
         leave: false,
     };
     if let Some(text) = trouble {
@@ -224,6 +228,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     drop(terminal);
     panel.desks.end().await;
     panel.terminals.end_all().await;
+    panel.runner.settle(Duration::from_secs(5)).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -275,6 +280,7 @@ struct Panel {
     logs: LogTask,
     terminals: TerminalTasks,
     desks: DeskTasks,
+    labs: LabsTasks,
     leave: bool,
 }
 
@@ -367,6 +373,7 @@ impl Panel {
                     self.ask(async move { Msg::Tell(Tone::Warn, text) });
                 }
             }
+            Effect::Labs(order) => self.labs.order(order),
             Effect::Terminals(order) => self.terminals.order(order, &engine, &self.msgs),
             Effect::Inspect(turn, id) => {
                 self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) });

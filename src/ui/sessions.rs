@@ -69,9 +69,18 @@ pub fn urgency(seconds: i64) -> Tone {
     }
 }
 
-/// The sessions of a snapshot, the oldest first.
+/// The sessions of a snapshot that people have, the oldest first.
 pub fn all(snap: &Snapshot) -> Vec<Session> {
-    let mut all: Vec<Session> = snap.containers.values().filter_map(|c| Session::of(c)).collect();
+    sessions_where(snap, |s| s.judge.is_none())
+}
+
+/// Sessions that judges have for a minute or two.
+pub fn of_judges(snap: &Snapshot) -> Vec<Session> {
+    sessions_where(snap, |s| s.judge.is_some())
+}
+
+fn sessions_where(snap: &Snapshot, wanted: impl Fn(&Session) -> bool) -> Vec<Session> {
+    let mut all: Vec<Session> = snap.containers.values().filter_map(|c| Session::of(c)).filter(wanted).collect();
     all.sort_by(|a, b| (a.started, &a.id).cmp(&(b.started, &b.id)));
     all
 }

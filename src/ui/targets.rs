@@ -28,6 +28,10 @@ impl App {
                 let service = stack.and_then(|s| s.services.iter().find(|x| *x.name == **service));
                 service.map_or(Vec::new(), |s| s.containers.clone())
             }
+            Target::Lab(id) => {
+                let session = self.lab_session(id);
+                session.and_then(|s| self.snap.containers.get(&s.container)).cloned().into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -36,6 +40,8 @@ impl App {
     pub fn name_of(&self, target: &Target) -> String {
         match target {
             Target::Stack(name) | Target::Volume(name) => name.to_string(),
+            Target::Lab(id) => id.to_string(),
+            Target::BrokenLab(file) => super::labs::folder_of(file).to_owned(),
             Target::Service(stack, service) => format!("{stack} › {service}"),
             Target::Container(id) => {
                 self.snap.containers.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |c| c.name.clone())
@@ -90,7 +96,8 @@ impl App {
                 };
                 fields.with("id", id).with("name", self.name_of(target))
             }
-            Target::Task(_) | Target::Event(..) => fields,
+            Target::Lab(id) => fields.with("name", id.to_string()),
+            Target::Task(_) | Target::Event(..) | Target::BrokenLab(_) => fields,
         }
     }
 }
@@ -101,10 +108,11 @@ pub fn scope_of(target: &Target) -> Option<Scope> {
         Target::Container(_) => Scope::Container,
         Target::Stack(_) | Target::Service(..) => Scope::Stack,
         Target::Session(_) => Scope::Session,
+        Target::Lab(_) => Scope::Lab,
         Target::Image(_) => Scope::Image,
         Target::Network(_) => Scope::Network,
         Target::Volume(_) => Scope::Volume,
         Target::Task(_) => Scope::Task,
-        Target::Event(..) => return None,
+        Target::Event(..) | Target::BrokenLab(_) => return None,
     })
 }

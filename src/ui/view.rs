@@ -12,6 +12,7 @@ use crate::fleet::Snapshot;
 use crate::fleet::snapshot::Status;
 use crate::tasks::{TaskId, Tasks};
 
+use super::labs::Labs;
 use super::sessions::Times;
 use super::views;
 
@@ -23,6 +24,7 @@ pub enum View {
     Stacks,
     Containers,
     Sessions,
+    Labs,
     Images,
     Networks,
     Volumes,
@@ -31,11 +33,12 @@ pub enum View {
 
 impl View {
     /// All views.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Deck,
         Self::Stacks,
         Self::Containers,
         Self::Sessions,
+        Self::Labs,
         Self::Images,
         Self::Networks,
         Self::Volumes,
@@ -49,6 +52,7 @@ impl View {
             Self::Stacks => ('2', "Stacks"),
             Self::Containers => ('3', "Containers"),
             Self::Sessions => ('4', "Sessions"),
+            Self::Labs => ('5', "Labs"),
             Self::Images => ('6', "Images"),
             Self::Networks => ('7', "Networks"),
             Self::Volumes => ('8', "Volumes"),
@@ -75,6 +79,7 @@ impl View {
             Self::Stacks => &views::stacks::Stacks,
             Self::Containers => &views::containers::Containers,
             Self::Sessions => &views::sessions::Sessions,
+            Self::Labs => &views::labs::Labs,
             Self::Images => &views::images::Images,
             Self::Networks => &views::networks::Networks,
             Self::Volumes => &views::volumes::Volumes,
@@ -99,6 +104,10 @@ pub enum Target {
     Container(Id),
     /// A session, by its container's identifier.
     Session(Id),
+    /// A lab, by its name.
+    Lab(Arc<str>),
+    /// A lab that cannot be read, by its file.
+    BrokenLab(Arc<str>),
     /// An image, by identifier.
     Image(Id),
     /// A network, by identifier.
@@ -157,6 +166,20 @@ pub enum Tone {
     Number,
     /// A boolean or null in data.
     Word,
+    /// A word of a language itself.
+    Keyword,
+    /// A variable.
+    Variable,
+    /// A comment.
+    Comment,
+    /// A heading of a text.
+    Heading,
+    /// Emphasis in a text.
+    Emphasis,
+    /// A link in a text.
+    Link,
+    /// What does not count any more.
+    Struck,
 }
 
 /// One cell of a row.
@@ -242,6 +265,10 @@ pub struct Cx<'a> {
     pub tasks: &'a Tasks,
     /// When sessions end.
     pub times: &'a Times,
+    /// Labs.
+    pub labs: &'a Labs,
+    /// Whose panel it is.
+    pub owner: &'a str,
     /// The time this frame is for.
     pub now: Timestamp,
     /// Where the person's clock stands.

@@ -34,6 +34,8 @@ pub fn begin(stage: &mut Stage, id: u64) {
     match stage.jobs.last().unwrap() {
         Job::Build { watch, .. } => watch.begin(TaskId(id)),
         Job::RunImage { watch, .. } => watch.begin(TaskId(id)),
+        Job::StartLab { watch, .. } => watch.begin(TaskId(id)),
+        Job::Judge { watch, .. } => watch.begin(TaskId(id)),
         _ => {}
     }
     stage.send(Msg::Task(TaskEvent::Started { id: TaskId(id), title, command, at: fixture::now() }));

@@ -6,6 +6,7 @@ pub mod desk;
 pub mod docker;
 pub mod fixture;
 pub mod guest;
+pub mod labs;
 pub mod live;
 pub mod pty;
 pub mod stage;

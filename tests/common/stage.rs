@@ -17,6 +17,7 @@ use ondeck::terminal::{Happened, Screen};
 use ondeck::ui::app::App;
 use ondeck::ui::desk::{DeskNews, DeskOrder, judge};
 use ondeck::ui::draw;
+use ondeck::ui::labs::{LabsNews, LabsOrder, Past};
 use ondeck::ui::message::{Effect, Msg};
 use ondeck::ui::panes::logs::{LogAnswer, LogOrder};
 use ondeck::ui::panes::terminal::{TerminalId, TerminalOrder};
@@ -210,6 +211,14 @@ impl Stage {
                     .to_vec();
                 vec![Msg::Processes(turn, Ok(Arc::new((titles, vec![row]))))]
             }
+            Effect::Labs(order) => vec![Msg::Labs(match order {
+                LabsOrder::Catalogue => LabsNews::Catalogue(Arc::new(super::labs::catalogue())),
+                LabsOrder::Progress(_) => LabsNews::Progress(Ok(super::labs::progress())),
+                LabsOrder::History(_, lab) => {
+                    let past = if lab == "lab1" { super::labs::past() } else { Past::default() };
+                    LabsNews::History(lab, Ok(Arc::new(past)))
+                }
+            })],
             Effect::Run(job) => {
                 self.jobs.push(job);
                 vec![]

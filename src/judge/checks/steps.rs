@@ -301,8 +301,8 @@ struct MountCheck {
     kind: Option<String>,
     /// Where it is seen.
     target: Option<String>,
-    /// Its name.
-    id: Option<String>,
+    /// Its id (`id` itself is the check's name).
+    mount_id: Option<String>,
     /// What is seen there.
     source: Option<String>,
     /// The stage or image that it is from.
@@ -320,7 +320,7 @@ impl MountCheck {
         Mount {
             kind: self.kind.clone(),
             target: self.target.clone(),
-            id: self.id.clone(),
+            id: self.mount_id.clone(),
             source: self.source.clone(),
             from: self.from.clone(),
         }
@@ -369,8 +369,8 @@ impl Check for MountCheck {
                 let message = format!("found `{kind}`, expected one of {}", kinds.join(", "));
                 Some(Wrong::new("type", message))
             }
-            None if self.target.is_none() && self.id.is_none() => {
-                Some(Wrong::new("", "one of `type`, `target` and `id` is missing here"))
+            None if self.target.is_none() && self.mount_id.is_none() => {
+                Some(Wrong::new("", "one of `type`, `target` and `mount_id` is missing here"))
             }
             _ => None,
         }

@@ -22,6 +22,7 @@ impl Desk {
                 Pane::Output => self.open_line(),
                 Pane::Guide | Pane::Editor | Pane::Terminal => {}
             },
+            Action::Left | Action::Right if self.focus == Pane::Output => self.sideways(*action == Action::Right),
             Action::Left => {
                 if !self.tree.fold(Some(false)) {
                     self.tree.to_folder();
@@ -56,7 +57,14 @@ impl Desk {
             Action::Follow => self.output.follow = !self.output.follow,
             Action::Build => self.save_then(super::Next::Build { clean: false }),
             Action::BuildClean => self.save_then(super::Next::Build { clean: true }),
-            Action::CancelBuild => self.cancel_build(),
+            Action::CancelBuild => {
+                let building = self.output.build.as_ref().is_some_and(|b| b.lock().build.is_running());
+                if building && self.output.tab != super::OutputTab::Results || !self.cancel_judging() {
+                    self.cancel_build();
+                }
+            }
+            Action::Submit => self.submit(false),
+            Action::SubmitClean => self.submit(true),
             Action::Run => self.run(),
             Action::StopRun => self.stop(),
             _ => {}

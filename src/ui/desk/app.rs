@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::builds::Site;
 use crate::engine::Address;
-use crate::tasks::TaskId;
+use crate::tasks::{Job, TaskId};
 use crate::ui::app::{App, Focus};
 use crate::ui::layout::LEAST;
 use crate::ui::message::{Effect, Msg};
@@ -60,7 +60,11 @@ impl App {
     pub(in crate::ui) fn fit_output(&mut self) {
         let (shares, body) = (self.remembered.shares.clone(), self.desk_body());
         if let Some(desk) = self.desks.shown.and_then(|id| self.desks.of(id)) {
-            desk.guide.fit(layout::inner_width(desk, &shares, body, Pane::Guide));
+            let width = layout::inner_width(desk, &shares, body, Pane::Guide);
+            if desk.guide.width() != width {
+                desk.guide.fit(width);
+                desk.make_tasks();
+            }
             let width = layout::inner_width(desk, &shares, body, Pane::Output);
             if desk.width != width {
                 desk.width = width;
@@ -150,11 +154,54 @@ impl App {
             id
         };
         self.desks.shown = Some(id);
+        let narrow = layout::room(self.desk_body()) == layout::Room::One;
+        if let Some(desk) = self.desks.of(id) {
+            desk.narrow = narrow;
+        }
+        self.give_labs();
         self.terminals.put_away();
         self.find_terminal();
         self.fit_output();
         self.grant_wishes();
         self.settle();
+    }
+
+    /// Desks of sessions for labs get their labs, as far as those are known.
+    pub(in crate::ui) fn give_labs(&mut self) {
+        let is_for = |desk: &Desk| match &desk.site {
+            Site::Session { session, .. } => session.lab.clone(),
+            Site::Folder { .. } => None,
+        };
+        let wanted: Vec<(DeskId, String)> =
+            self.desks.open.iter().filter_map(|desk| Some((desk.id, is_for(desk)?))).collect();
+        if wanted.is_empty() {
+            return;
+        }
+        self.want_labs();
+        let now = self.now;
+        for (id, name) in wanted {
+            let Some(lab) = self.labs.get(&name).cloned() else { continue };
+            let next = self.labs.after(&name);
+            let judged = self.labs.judged(&name).cloned();
+            let Some(desk) = self.desks.of(id) else { continue };
+            desk.now = now;
+            desk.set_lab(lab, &self.settings.owner, &self.settings.config.sessions, next);
+            // It may have been handed in where labs are listed.
+            if let Some(watch) = judged.filter(|w| !w.lock().ended) {
+                desk.follow_judging(watch);
+            }
+        }
+        self.grant_wishes();
+    }
+
+    /// A job begins: desks follow what is judged of their workspaces.
+    pub(in crate::ui) fn desks_follow(&mut self, job: &Job) {
+        let Job::Judge { site, watch, .. } = job else { return };
+        let now = self.now;
+        for desk in self.desks.open.iter_mut().filter(|d| d.site.key() == site.key()) {
+            desk.now = now;
+            desk.follow_judging(watch.clone());
+        }
     }
 
     /// The terminal of the session stands in the workspace's pane.

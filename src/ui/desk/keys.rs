@@ -18,13 +18,17 @@ impl App {
     /// The scopes of keys in the open workspace.
     pub(in crate::ui) fn desk_scopes(&self) -> Option<Vec<Scope>> {
         let desk = self.desk()?;
-        Some(match desk.focus {
-            Pane::Editor if desk.typing => vec![Scope::Editing],
-            Pane::Editor => vec![Scope::Editor, Scope::Desk, Scope::Anywhere],
-            Pane::Files => vec![Scope::Files, Scope::Desk, Scope::Anywhere],
-            Pane::Output => vec![Scope::Output, Scope::Desk, Scope::Anywhere],
-            Pane::Terminal | Pane::Guide => vec![Scope::Desk, Scope::Anywhere],
-        })
+        let lab = desk.lab.is_some();
+        if desk.focus == Pane::Editor && desk.typing {
+            return Some(if lab { vec![Scope::EditingLab, Scope::Editing] } else { vec![Scope::Editing] });
+        }
+        let own = match desk.focus {
+            Pane::Editor => Some(Scope::Editor),
+            Pane::Files => Some(Scope::Files),
+            Pane::Output => Some(Scope::Output),
+            Pane::Terminal | Pane::Guide => None,
+        };
+        Some(own.into_iter().chain(lab.then_some(Scope::AtLab)).chain([Scope::Desk, Scope::Anywhere]).collect())
     }
 
     /// A key for the text, unless it is a command; answers whether it was taken.
@@ -34,7 +38,8 @@ impl App {
         }
         let keys = self.settings.config.editor.keys;
         let chord = Chord::of(event);
-        let own = self.settings.keymap.lookup(&[Scope::Editing], chord).cloned();
+        let scopes = self.desk_scopes().unwrap_or_default();
+        let own = self.settings.keymap.lookup(&scopes, chord).cloned();
         // Where Vim's keys are wanted, those that both have are Vim's.
         let vims = keys == Keys::Vim && matches!(own, Some(Action::Find | Action::Replace | Action::Line));
         if let Some(action) = own.filter(|_| !vims) {
@@ -146,6 +151,8 @@ impl App {
             | Action::BuildClean
             | Action::CancelBuild
             | Action::Run
+            | Action::Submit
+            | Action::SubmitClean
             | Action::StopRun => self.at_desk(|desk| desk.action(action, height)),
             _ => return false,
         }

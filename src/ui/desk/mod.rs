@@ -13,11 +13,13 @@ mod files;
 mod guide;
 mod judge;
 mod keys;
+mod lab;
 pub mod layout;
 mod news;
 mod output;
 mod pointer;
 mod remembered;
+mod results;
 mod run;
 mod text;
 
@@ -41,6 +43,7 @@ pub use app::Desks;
 pub use files::{FileRow, Tree};
 pub use guide::Guide;
 pub use judge::{Edits, Problem, QuickFix, judge, severity_order};
+pub use lab::{LabWork, Newest};
 pub use output::{Jump, Output, OutputTab};
 pub use remembered::{Remembered, Shares};
 pub use run::{AskOrder, KEPT, RunSeen, RunWatch};
@@ -54,6 +57,8 @@ const GUIDE: &str = "README.md";
 enum Next {
     /// Build; without what is cached, if `clean`.
     Build { clean: bool },
+    /// Have it judged; in a fresh session, if `clean`.
+    Submit { clean: bool },
 }
 
 /// Which desk.
@@ -136,6 +141,13 @@ pub enum DeskOrder {
     Ask(Box<AskOrder>),
     /// Edit a text with the person's own editor: file name, text, place.
     Outside(Box<OutsideOrder>),
+    /// Read what the history knows of someone's newest attempt at a lab.
+    LookBack {
+        /// Whose.
+        owner: String,
+        /// At which lab.
+        lab: String,
+    },
 }
 
 /// A file to be saved.
@@ -222,6 +234,8 @@ pub enum DeskNews {
     Edited(String, Result<String, String>),
     /// A second went by while something is in progress.
     Second,
+    /// What the history knows of the newest attempt; `None` where there is none.
+    LookedBack(Box<Result<Option<Newest>, EngineError>>),
 }
 
 /// What a desk wants of the panel.
@@ -283,6 +297,8 @@ pub struct Desk {
     pub buffers: Buffers,
     /// Problems, build, run, answers.
     pub output: Output,
+    /// The lab that is worked on.
+    pub lab: Option<LabWork>,
     /// Text that was typed before and never saved, by path.
     drafts: Vec<(String, Draft)>,
     /// What is opened as soon as the files are listed.
@@ -312,6 +328,7 @@ impl Desk {
             tree: Tree::default(),
             buffers: Buffers::default(),
             output: Output::default(),
+            lab: None,
             drafts: Vec::new(),
             open_first: first,
             next: None,

@@ -28,6 +28,9 @@ impl Desk {
                     self.reach = Reach::Lost(e.to_string());
                 }
             }
+            // A lab's instructions are the lab's own.
+            DeskNews::Read(path, _)
+                if self.lab.is_some() && path == super::GUIDE && !self.buffers.open.iter().any(|b| b.path == path) => {}
             DeskNews::Read(path, result)
                 if path == super::GUIDE && !self.buffers.open.iter().any(|b| b.path == path) =>
             {
@@ -37,6 +40,7 @@ impl Desk {
             }
             DeskNews::Read(path, result) => {
                 if path == super::GUIDE
+                    && self.lab.is_none()
                     && let Ok(crate::workspace::Opened::Text(file)) = result.as_ref()
                 {
                     self.guide.take(file.text.clone());
@@ -78,6 +82,10 @@ impl Desk {
             DeskNews::Answered(result) => self.answered(result),
             DeskNews::Edited(path, result) => self.edited_outside(&path, result),
             DeskNews::Second => self.second(),
+            DeskNews::LookedBack(result) => match *result {
+                Ok(newest) => self.looked_back(newest),
+                Err(e) => self.tell(Tone::Warn, format!("earlier attempts are not known: {e}")),
+            },
         }
     }
 
@@ -219,6 +227,7 @@ impl Desk {
     fn go_on(&mut self, next: &Next) {
         match next {
             Next::Build { clean } => self.build(*clean),
+            Next::Submit { clean } => self.judge_saved(*clean),
         }
     }
 
@@ -226,6 +235,9 @@ impl Desk {
     pub(super) fn task(&mut self, task: TaskId, ended: bool) {
         if self.output.build.as_ref().is_some_and(|b| b.task() == Some(task)) {
             if ended { self.build_ended() } else { self.make_build() }
+        }
+        if self.lab.as_ref().is_some_and(|w| w.judging.as_ref().is_some_and(|j| j.task() == Some(task))) {
+            self.judging_goes_on();
         }
         if self.output.start.as_ref().is_some_and(|r| r.task() == Some(task)) && ended {
             self.run_started();

@@ -11,9 +11,9 @@ use crate::engine::request::Answer;
 use crate::tasks::{BuildWatch, StartWatch};
 use crate::text::count;
 use crate::ui::panes::text::{TextLine, TextPane};
+use crate::ui::panes::wrap::wrap;
 use crate::ui::view::Tone;
 
-use super::guide::wrap;
 use super::judge::severity_order;
 use super::run::RunWatch;
 use super::text::Shown;
@@ -31,11 +31,18 @@ pub enum OutputTab {
     Run,
     /// What it answered.
     Answer,
+    /// What was said of a submission.
+    Results,
 }
 
 impl OutputTab {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Problems, Self::Build, Self::Run, Self::Answer];
+    /// All of them; the last only where there is a lab.
+    pub const ALL: [Self; 5] = [Self::Problems, Self::Build, Self::Run, Self::Answer, Self::Results];
+
+    /// Whether its newest line is of most interest.
+    pub const fn follows(self) -> bool {
+        !matches!(self, Self::Problems | Self::Results)
+    }
 
     /// What it is called.
     pub const fn title(self) -> &'static str {
@@ -44,6 +51,7 @@ impl OutputTab {
             Self::Build => "Build",
             Self::Run => "Run",
             Self::Answer => "Answer",
+            Self::Results => "Results",
         }
     }
 }
@@ -55,7 +63,12 @@ pub enum Jump {
     File(String, usize, usize),
     /// A step, which unfolds.
     Step(usize),
+    /// A check, which unfolds.
+    Check(String),
 }
+
+/// A line of the output, and where it leads.
+pub(super) type Line = (TextLine, Option<Jump>);
 
 /// The output of one desk.
 #[derive(Debug, Default)]
@@ -63,8 +76,8 @@ pub struct Output {
     /// The tab that is shown.
     pub tab: OutputTab,
     /// The lines of each tab.
-    panes: [TextPane; 4],
-    jumps: [Vec<Option<Jump>>; 4],
+    panes: [TextPane; 5],
+    jumps: [Vec<Option<Jump>>; 5],
     /// Whether the newest line is followed.
     pub follow: bool,
     /// The build that goes on, or the last one.
@@ -104,7 +117,7 @@ impl Output {
         match self.tab {
             OutputTab::Build => self.build.as_ref().is_some_and(|b| b.lock().build.is_running()),
             OutputTab::Run => self.run.as_ref().is_some_and(|r| r.lock().ended.is_none()),
-            OutputTab::Problems | OutputTab::Answer => false,
+            OutputTab::Problems | OutputTab::Answer | OutputTab::Results => false,
         }
     }
 
@@ -153,6 +166,28 @@ impl Output {
         (pane.cursor, pane.offset) = (0, 0);
     }
 
+    /// Where the lines of a tab lead.
+    pub(super) fn jumps(&self, tab: OutputTab) -> &[Option<Jump>] {
+        &self.jumps[tab as usize]
+    }
+
+    /// The line of the cursor in a tab.
+    pub(super) fn cursor(&self, tab: OutputTab) -> usize {
+        self.panes[tab as usize].cursor
+    }
+
+    /// Puts the cursor of a tab on a line.
+    pub(super) fn stand(&mut self, tab: OutputTab, line: usize) {
+        let pane = &mut self.panes[tab as usize];
+        pane.cursor = line.min(pane.lines.len().saturating_sub(1));
+    }
+
+    /// A tab is read from its beginning.
+    pub(super) fn begin(&mut self, tab: OutputTab) {
+        let pane = &mut self.panes[tab as usize];
+        (pane.cursor, pane.offset) = (0, 0);
+    }
+
     /// The workspace is gone, and with it what ran in it.
     pub(super) fn lost(&mut self) {
         self.asking = false;
@@ -161,6 +196,10 @@ impl Output {
     /// Shows a tab, from its newest line.
     pub(super) fn show(&mut self, tab: OutputTab) {
         self.tab = tab;
+        if tab == OutputTab::Results {
+            self.follow = false;
+            return;
+        }
         self.follow = true;
         let pane = &mut self.panes[tab as usize];
         pane.cursor = pane.lines.len().saturating_sub(1);
@@ -170,10 +209,15 @@ impl Output {
 impl Desk {
     /// Shows another tab of the output.
     pub(super) fn turn_output(&mut self, by: isize) {
-        let all = OutputTab::ALL;
+        let all = self.output_tabs();
         let at = (self.output.tab as isize + by).rem_euclid(all.len() as isize);
         self.output.tab = all[at as usize];
-        self.output.follow = self.output.tab != OutputTab::Problems;
+        self.output.follow = self.output.tab.follows();
+    }
+
+    /// The tabs there are.
+    pub fn output_tabs(&self) -> &'static [OutputTab] {
+        if self.lab.is_some() { &OutputTab::ALL } else { &OutputTab::ALL[..4] }
     }
 
     /// What a tab has to tell beside its name.
@@ -206,6 +250,7 @@ impl Desk {
                 Ok(answer) => Some((answer.code.to_string(), Tone::Warn)),
                 Err(_) => Some(("✖".to_owned(), Tone::Bad)),
             },
+            OutputTab::Results => self.result_note(),
         }
     }
 
@@ -228,7 +273,18 @@ impl Desk {
                 self.output.follow = false;
                 self.make_build();
             }
+            Some(Jump::Check(id)) => self.turn_check(&id),
             None => {}
+        }
+    }
+
+    /// Unfolds or folds what the line under the cursor is, or shows the next tab, or the one before.
+    pub(super) fn sideways(&mut self, right: bool) {
+        let cursor = self.output.cursor(self.output.tab);
+        let jump = self.output.jumps(self.output.tab).get(cursor).cloned().flatten();
+        match jump {
+            Some(Jump::Check(id)) if self.check_is_open(&id) != right => self.turn_check(&id),
+            _ => self.turn_output(if right { 1 } else { -1 }),
         }
     }
 
@@ -288,6 +344,7 @@ impl Desk {
         self.make_build();
         self.make_run();
         self.make_answer();
+        self.make_results();
     }
 
     /// While something is in progress, its time goes on.
@@ -302,8 +359,14 @@ impl Desk {
     pub(super) fn second(&mut self) {
         self.output.ticking = false;
         let building = self.output.build.as_ref().is_some_and(|b| b.lock().build.is_running());
+        let judged = self.lab.as_ref().is_some_and(super::LabWork::is_judged);
         if building {
             self.make_build();
+        }
+        if judged {
+            self.make_results();
+        }
+        if building || judged {
             self.tick();
         }
     }

@@ -67,7 +67,7 @@ impl App {
                     desk.focus_on(Pane::Output);
                     if let Some(tab) = tab {
                         desk.output.tab = tab;
-                        desk.output.follow = tab != OutputTab::Problems;
+                        desk.output.follow = tab.follows();
                     }
                 });
             }

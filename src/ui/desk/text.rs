@@ -60,6 +60,8 @@ pub struct Buffer {
     fresh: bool,
     /// The place to go to once the text is there.
     go_to: Option<usize>,
+    /// The revision that was handed in last.
+    pub(super) handed_in: Option<u64>,
 }
 
 impl Buffer {
@@ -82,6 +84,7 @@ impl Buffer {
             kept: false,
             fresh: true,
             go_to: None,
+            handed_in: None,
         }
     }
 
@@ -266,7 +269,8 @@ impl Desk {
     }
 
     /// What is wrong with a text is known.
-    pub(super) fn judged(&mut self, path: &str, revision: u64, problems: Vec<Problem>) {
+    pub(super) fn judged(&mut self, path: &str, revision: u64, mut problems: Vec<Problem>) {
+        problems.extend(self.failures_in(path, revision));
         let Some(buffer) = self.buffers.of(path) else { return };
         // Marks of an older text have moved with the edits since; these would stand in the wrong places.
         if buffer.editor.revision() != revision {

@@ -331,7 +331,7 @@ type Note = (String, Tone);
 fn output_tabs(desk: &Desk) -> Vec<(u16, OutputTab, Option<Note>)> {
     let mut x = 2;
     let mut tabs = Vec::new();
-    for tab in OutputTab::ALL {
+    for tab in desk.output_tabs().iter().copied() {
         let note = desk.output_note(tab);
         let cells = width(tab.title()) + note.as_ref().map_or(0, |(text, _)| width(text) + 1);
         tabs.push((x, tab, note));

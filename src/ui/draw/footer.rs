@@ -7,8 +7,10 @@ use ratatui::widgets::Paragraph;
 
 use crate::fleet::Link;
 use crate::text::width;
-use crate::ui::action::{ACTIONS, Action, Entry};
+use crate::ui::action::{ACTIONS, Action, Entry, Scope};
 use crate::ui::app::{App, Focus, refusal};
+use crate::ui::detail::Tab;
+use crate::ui::view::View;
 
 use super::style;
 
@@ -51,14 +53,30 @@ fn word(app: &App, entry: &Entry) -> &'static str {
             .any(|c| c.state.is_up() || c.state == crate::engine::model::State::Restarting);
         return if up { "stop" } else { "start" };
     }
+    let lab = match (&entry.action, entry.scope) {
+        (Action::Workspace, Scope::Lab) => app.lab_here(),
+        _ => None,
+    };
+    if lab.is_some_and(|lab| app.lab_session(&lab).is_none()) {
+        return "start";
+    }
     entry.short
+}
+
+/// Whether an action means something where one is. A scope's keys are the same in all views.
+fn means(app: &App, action: &Action) -> bool {
+    match action {
+        Action::Prune | Action::Inspect | Action::ToggleStopped | Action::Mark => app.view != View::Labs,
+        Action::Reveal | Action::FoldAll => app.detail.tab != Some(Tab::History),
+        _ => true,
+    }
 }
 
 /// The hints that fit: first cell, key, entry; the weightiest are kept, in the order of the table.
 fn hints(app: &App, room: u16) -> Vec<(u16, String, &'static Entry)> {
     let scopes = app.scopes();
     let mut all: Vec<(&'static Entry, String)> = Vec::new();
-    for entry in ACTIONS.iter().filter(|e| e.hint > 0 && scopes.contains(&e.scope)) {
+    for entry in ACTIONS.iter().filter(|e| e.hint > 0 && scopes.contains(&e.scope) && means(app, &e.action)) {
         let Some(chord) = app.settings.keymap.chords(entry.scope, &entry.action).first() else { continue };
         // A more special scope may have taken the key.
         if app.settings.keymap.lookup(&scopes, *chord) == Some(&entry.action)

@@ -12,7 +12,7 @@ pub mod terminal;
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph, Wrap};
 
@@ -40,6 +40,13 @@ pub fn style(theme: &Theme, tone: Tone) -> Style {
         Tone::Text => theme.syntax_string,
         Tone::Number => theme.syntax_number,
         Tone::Word => theme.syntax_bool,
+        Tone::Keyword => theme.syntax_keyword,
+        Tone::Variable => theme.syntax_variable,
+        Tone::Comment => theme.syntax_comment,
+        Tone::Heading => theme.accent.add_modifier(Modifier::BOLD),
+        Tone::Emphasis => theme.text.add_modifier(Modifier::ITALIC),
+        Tone::Link => theme.accent.add_modifier(Modifier::UNDERLINED),
+        Tone::Struck => theme.muted.add_modifier(Modifier::CROSSED_OUT),
         Tone::Status(status) => match status {
             Status::Running => theme.running,
             Status::Partial => theme.starting,
@@ -107,15 +114,16 @@ fn to_ascii(frame: &mut Frame<'_>) {
         }
         cell.set_symbol(match cell.symbol() {
             "…" => "~",
-            "×" => "x",
-            "→" | "›" => ">",
+            "×" | "✖" => "x",
+            "→" | "›" | "▷" => ">",
             "←" => "<",
             "↓" => "v",
             "↑" => "^",
             "–" | "─" => "-",
             "│" | "▏" => "|",
-            "•" | "·" => "*",
-            "┌" | "┐" | "└" | "┘" | "├" | "┤" | "┬" | "┴" | "┼" => "+",
+            "•" | "·" | "◦" | "▪" | "●" => "*",
+            "○" | "◐" => "o",
+            "┌" | "┐" | "└" | "┘" | "├" | "┤" | "┬" | "┴" | "┼" | "✔" => "+",
             _ => "?",
         });
     }

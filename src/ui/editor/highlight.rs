@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 
 use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxReference, SyntaxSet};
 
+use crate::ui::view::Tone;
+
 use super::Language;
 use super::document::Shift;
 
@@ -147,6 +149,35 @@ fn tokens(state: &mut State, line: &str) -> Vec<Token> {
     }
     add(from, line.len(), role);
     found
+}
+
+/// The pieces of a short text that is only shown, line by line.
+pub fn coloured(language: Language, lines: &[String]) -> Vec<Vec<(Tone, String)>> {
+    let mut state = grammar(language).map(|g| State { parse: ParseState::new(g), scopes: ScopeStack::new() });
+    let mut all = Vec::new();
+    for line in lines {
+        let found = state.as_mut().map(|state| tokens(state, line)).unwrap_or_default();
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        for token in found {
+            pieces.push((Tone::Plain, line[at..token.from].to_owned()));
+            let tone = match token.role {
+                Role::Key => Tone::Key,
+                Role::Keyword => Tone::Keyword,
+                Role::Text => Tone::Text,
+                Role::Number => Tone::Number,
+                Role::Bool | Role::Null => Tone::Word,
+                Role::Variable => Tone::Variable,
+                Role::Comment => Tone::Comment,
+            };
+            pieces.push((tone, line[token.from..token.to].to_owned()));
+            at = token.to;
+        }
+        pieces.push((Tone::Plain, line[at..].to_owned()));
+        pieces.retain(|(_, text)| !text.is_empty());
+        all.push(pieces);
+    }
+    all
 }
 
 #[derive(Debug, Default)]

@@ -30,6 +30,7 @@ pub use crate::config::EditorKeys as Keys;
 pub use completion::{Item, Popup};
 use document::{Document, Edit, Kind, Place, Shift};
 pub use draw::{Look, draw};
+pub use highlight::coloured;
 use indent::Indent;
 pub use language::Language;
 pub use marks::{Mark, Severity};

@@ -3,3 +3,4 @@
 pub mod logs;
 pub mod terminal;
 pub mod text;
+pub mod wrap;

@@ -23,6 +23,19 @@ pub fn attention(snap: &Snapshot) -> Vec<Target> {
     bad.into_iter().map(|c| Target::Container(c.id.clone())).collect()
 }
 
+/// How far the person is with the lab of a session.
+fn lab(cx: &Cx<'_>, target: &Target) -> Option<String> {
+    let (session, _) = super::sessions::session(cx, target)?;
+    let lab = session.lab.filter(|_| session.owner == cx.owner)?;
+    let progress = cx.labs.progress(&lab).filter(|p| p.attempts > 0);
+    let far = match progress {
+        Some(p) if p.passed => ", passed".to_owned(),
+        Some(p) => format!(", best {} of {}", p.best_score, p.max_score),
+        None => String::new(),
+    };
+    Some(format!("{}{far}", cx.labs.title(&lab)))
+}
+
 impl Rows for Deck {
     fn columns(&self) -> &'static [Column] {
         &COLUMNS
@@ -61,7 +74,8 @@ impl Rows for Deck {
                 }
                 1 => {
                     let mut left = View::Sessions.rows().cell(cx, row, 1);
-                    left.text = format!("{} left, {}", left.text, View::Sessions.rows().cell(cx, row, 6).text);
+                    let what = lab(cx, &row.target).unwrap_or_else(|| View::Sessions.rows().cell(cx, row, 6).text);
+                    left.text = format!("{} left, {what}", left.text);
                     left
                 }
                 _ => Cell::muted(View::Sessions.rows().cell(cx, row, 2).text),

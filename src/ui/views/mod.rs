@@ -4,6 +4,7 @@ pub mod activity;
 pub mod containers;
 pub mod deck;
 pub mod images;
+pub mod labs;
 pub mod networks;
 pub mod sessions;
 pub mod stacks;

@@ -2,10 +2,10 @@
 
 use crate::engine::model::Container;
 use crate::fleet::snapshot::Status;
-use crate::sessions::{LAB, OWNER, Session, WORKSPACE};
+use crate::sessions::{OWNER, Session, WORKSPACE};
 use crate::tasks::Task;
 use crate::text::size;
-use crate::ui::sessions::{all, countdown, urgency};
+use crate::ui::sessions::{all, countdown, of_judges, urgency};
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, SortKey, Target, Tone, status_sign};
 
 use super::{missing, named, percent, used};
@@ -41,12 +41,17 @@ fn state(cx: &Cx<'_>, session: &Session, container: &Container) -> Cell {
     if !container.state.is_up() {
         return Cell::toned("starting", Tone::Status(Status::Partial));
     }
+    if session.judge.is_some() {
+        return Cell::muted("judges a submission");
+    }
     let starved = cx.snap.events.iter().rev().find(|e| e.action == "oom" && e.id == container.id);
     if let Some(event) = starved {
         return Cell::toned(format!("out of memory {} ago", crate::text::age(cx.now, event.time)), Tone::Bad);
     }
     let up = container.started.map_or_else(|| "up".to_owned(), |t| format!("up {}", crate::text::age(cx.now, t)));
-    Cell::muted(if session.egress { format!("{up}, reaches networks outside") } else { up })
+    let lab = session.lab.as_deref().and_then(|lab| cx.labs.get(lab));
+    let more = [lab.map(|lab| lab.title.as_str()), session.egress.then_some("reaches networks outside")];
+    Cell::muted(more.into_iter().flatten().fold(up, |all, one| format!("{all}, {one}")))
 }
 
 /// How long it still lives.
@@ -65,7 +70,8 @@ impl Rows for Sessions {
     fn rows(&self, cx: &Cx<'_>) -> Vec<Row> {
         let running = all(cx.snap);
         let mut rows: Vec<Row> = starting(cx).map(|t| Row::flat(Target::Task(t.id))).collect();
-        rows.extend(running.iter().map(|s| Row::flat(Target::Session(s.container.clone()))));
+        let judging = of_judges(cx.snap);
+        rows.extend(running.iter().chain(&judging).map(|s| Row::flat(Target::Session(s.container.clone()))));
         let kept = cx.snap.volumes.values().filter(|v| {
             let (owner, name) = (v.labels.get(OWNER), v.labels.get(WORKSPACE));
             let used = |s: &Session| Some(&s.owner) == owner && Some(&s.workspace) == name;
@@ -131,9 +137,10 @@ impl Rows for Sessions {
     }
 
     fn words(&self, cx: &Cx<'_>, row: &Row) -> String {
-        let lab = session(cx, &row.target).and_then(|(_, c)| c.labels.get(LAB)).map_or("", String::as_str);
+        let lab = session(cx, &row.target).and_then(|(s, _)| s.lab).unwrap_or_default();
+        let title = cx.labs.title(&lab);
         let cells: Vec<String> = [0, 2, 5].iter().map(|c| self.cell(cx, row, *c).text).collect();
-        format!("{} {lab}", cells.join(" "))
+        format!("{} {lab} {title}", cells.join(" "))
     }
 
     fn empty(&self, cx: &Cx<'_>) -> Empty {
