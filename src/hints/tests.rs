@@ -91,7 +91,7 @@ impl Server {
             url: Some(self.address.clone()),
             model: Some("model-1".to_owned()),
             key_env: Some("TEST_KEY".to_owned()),
-            timeout: Period(Duration::from_secs(30)),
+            timeout: Period(Duration::from_mins(5)),
             per_minute: 100,
         };
         more(&mut config);
