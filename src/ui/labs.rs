@@ -239,7 +239,8 @@ impl App {
 
     /// Sessions of labs are called by the labs' titles.
     pub(super) fn follow_labs(&mut self) {
-        if self.view == View::Labs || all(&self.snap).iter().any(|s| s.lab.is_some()) {
+        let wanted = || self.view == View::Labs || all(&self.snap).iter().any(|s| s.lab.is_some());
+        if !self.labs.asked && wanted() {
             self.want_labs();
         }
     }
