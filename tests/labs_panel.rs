@@ -96,7 +96,7 @@ async fn a_lab_is_picked_started_judged_put_back_and_ended() {
     panel.keys("\x1b");
     panel.wait("the list with its sign", |s| s.contains("● greet"));
     panel.keys("r");
-    panel.see("kept as an archive");
+    panel.see("/workspace of session");
     panel.keys("y");
     panel.see("what was there is kept in");
     assert_eq!(guest.told(&running, "ls").await, "notes.txt");

@@ -34,7 +34,6 @@ const LABS: &[(&str, &[&str])] = &[
     ("labs-history", &["5", "tab", "]", "]", "enter"]),
     ("labs-about", &["5", "tab", "]", "]", "]"]),
     ("labs-broken", &["5", "G", "tab"]),
-    ("labs-reset", &["5", "r"]),
     ("sessions-of-labs", &["4"]),
 ];
 

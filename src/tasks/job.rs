@@ -473,8 +473,8 @@ impl Job {
             Self::ResetLab { lab, session } => {
                 let kept = labs::kept_folder().map_or_else(String::new, |dir| format!(" in {}", dir.display()));
                 Some(format!(
-                    "All files in /workspace of session {} are taken away, and those that {} begins with put \
-                     there.\nWhat is there now is kept as an archive{kept}.",
+                    "What is in /workspace of session {} now is kept as an archive{kept}.\nAll of it is taken away \
+                     from there, and the files that {} begins with are put in its place.",
                     session.id, lab.id
                 ))
             }

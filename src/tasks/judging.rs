@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::builds::Site;
@@ -145,28 +146,20 @@ async fn aside(ask: JudgeAsk, watch: &JudgeWatch, teller: &Teller) -> Result<(Re
     let (stop, stopped) = oneshot::channel::<()>();
     let (done, judged) = oneshot::channel();
     let (watch, teller) = (watch.clone(), teller.clone());
-    let busy = teller.busy();
+    let (busy, runtime) = (teller.busy(), Handle::current());
     let work = move || {
         let tell = |event: Event| told(&watch, &teller, event);
         // Nothing is ever sent: the other end goes with the task.
         let cancel = async { drop(stopped.await) };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let judged = match runtime {
-            Ok(runtime) => runtime.block_on(ask.judge(&tell, cancel)),
-            Err(e) => Err(no_thread(&e)),
-        };
         // Nobody waits any more when it was cancelled.
-        let _ = done.send(judged);
+        let _ = done.send(runtime.block_on(ask.judge(&tell, cancel)));
         drop(busy);
     };
-    std::thread::Builder::new().name("judge".to_owned()).spawn(work).map_err(|e| no_thread(&e))?;
+    let thread = std::thread::Builder::new().name("judge".to_owned()).spawn(work);
+    thread.map_err(|e| Trouble::new("J_HOST", format!("this machine is too busy to judge: {e}"), "submit again"))?;
     let judged = judged.await;
     drop(stop);
     judged.unwrap_or_else(|_| Err(Trouble::new("J_LOST", "the judge ended without a word", "submit again")))
-}
-
-fn no_thread(error: &std::io::Error) -> Trouble {
-    Trouble::new("J_HOST", format!("this machine is too busy to judge: {error}"), "try again in a moment")
 }
 
 /// Passes on what the judge tells.

@@ -189,7 +189,7 @@ async fn carry_out(engine: &Engine, history: &History, job: Job, teller: &Teller
             super::judging::judge(ask, history, &watch, teller).await
         }
         Job::ExtendSession { session, seconds } => super::session::extend(engine, &session, seconds).await,
-        Job::EndSessions { on } => super::session::end(engine, &on, teller).await,
+        Job::EndSessions { on } => super::session::end(engine, history, &on, teller).await,
         Job::Forward { session, port, local } => super::session::forward(engine, &session, port, local, teller).await,
         Job::Build { site, ask, watch } => super::workspace::build(&site, &ask, &watch, teller).await,
         Job::RunImage { site, image, name, options, watch } => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::builds::Site;
 use crate::config::ConfigError;
 use crate::engine::EngineError;
+use crate::fleet::Link;
 use crate::judge::Report;
 use crate::labs::{Catalogue, Lab};
 use crate::sessions::Session;
@@ -192,6 +193,10 @@ impl App {
         self.labs.past = None;
         self.want_labs();
         self.load_detail();
+        if matches!(self.snap.link, Link::Down { .. }) {
+            // The key means this everywhere else.
+            self.out.push(Effect::Reconnect);
+        }
         self.tell(Tone::Muted, "reading the labs again");
     }
 
@@ -239,7 +244,8 @@ impl App {
 
     /// Sessions of labs are called by the labs' titles.
     pub(super) fn follow_labs(&mut self) {
-        if self.view == View::Labs || all(&self.snap).iter().any(|s| s.lab.is_some()) {
+        let wanted = || self.view == View::Labs || all(&self.snap).iter().any(|s| s.lab.is_some());
+        if !self.labs.asked && wanted() {
             self.want_labs();
         }
     }

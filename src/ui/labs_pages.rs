@@ -119,6 +119,10 @@ impl Page<'_> {
             (None, Some(report)) => self.verdict(report),
             (None, None) => self.say(Tone::Muted, "Nothing was submitted yet. S judges what is in the workspace."),
         }
+        if let Some(trouble) = judged.and_then(|j| j.trouble.as_ref()) {
+            self.say(Tone::Warn, format!("The last submission was not judged: {}", trouble.message));
+            self.say(Tone::Muted, trouble.hint.clone());
+        }
         if let Some(why) = judged.and_then(|j| j.not_kept.as_ref()) {
             self.say(Tone::Warn, format!("This attempt is not in the history: {why}"));
         }
