@@ -43,7 +43,7 @@ pub(super) const KINDS: &[Kind] = &[
         need: Need::Docker,
         about: "Compose can read the project's file.",
         codes: &[SYNTAX],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: None,
         read: read::<Valid>,
         schema: schema::<Valid>,
@@ -57,7 +57,7 @@ pub(super) const KINDS: &[Kind] = &[
             SYNTAX,
             Code { name: "COMPOSE_AUDIT", hint: "What does this setting give the service, and does it need that?" },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: None,
         read: read::<Audit>,
         schema: schema::<Audit>,
@@ -78,7 +78,7 @@ pub(super) const KINDS: &[Kind] = &[
                 hint: "A service began before what it needs was ready; depends_on has conditions.",
             },
         ],
-        timeout: Duration::from_secs(300),
+        timeout: Duration::from_mins(5),
         late: Some("COMPOSE_UP"),
         read: read::<Up>,
         schema: schema::<Up>,
@@ -90,7 +90,7 @@ fn compose_yaml() -> String {
 }
 
 const fn a_minute() -> Period {
-    Period(Duration::from_secs(60))
+    Period(Duration::from_mins(1))
 }
 
 /// A project as compose understood it, and where its files are in the session.
