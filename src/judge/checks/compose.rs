@@ -5,7 +5,9 @@
 //! and without published ports and names of its own, so that nothing of a learner's is in its way.
 
 mod audit;
+mod persists;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -19,7 +21,7 @@ use super::super::bench::Bench;
 use super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, read, schema};
 use crate::config::Period;
 use crate::engine::ErrorKind;
-use crate::engine::model::{Container, Health};
+use crate::engine::model::{Container, Health, State};
 use crate::text::fit;
 
 /// The compose of the session image.
@@ -36,13 +38,19 @@ const SYNTAX: Code = Code {
     hint: "Compose cannot read the file; its message says where, and docker compose config says more.",
 };
 
+const ORDER: Code =
+    Code { name: "COMPOSE_ORDER", hint: "A service began before what it needs was ready; depends_on has conditions." };
+
 pub(super) const KINDS: &[Kind] = &[
     Kind {
         name: "compose.valid",
         phase: Phase::Build,
         need: Need::Docker,
-        about: "Compose can read the project's file.",
-        codes: &[SYNTAX],
+        about: "Compose can read the project's file, and finds in it what it has to have.",
+        codes: &[
+            SYNTAX,
+            Code { name: "COMPOSE_PORT", hint: "Which port of the host shall lead to which port of that service?" },
+        ],
         timeout: Duration::from_mins(1),
         late: None,
         read: read::<Valid>,
@@ -73,16 +81,25 @@ pub(super) const KINDS: &[Kind] = &[
                 name: "COMPOSE_UP",
                 hint: "Not all services came up; what does the log of the first that did not say?",
             },
-            Code {
-                name: "COMPOSE_ORDER",
-                hint: "A service began before what it needs was ready; depends_on has conditions.",
-            },
+            ORDER,
         ],
         timeout: Duration::from_mins(5),
         late: Some("COMPOSE_UP"),
         read: read::<Up>,
         schema: schema::<Up>,
     },
+    Kind {
+        name: "compose.order",
+        phase: Phase::Run,
+        need: Need::Docker,
+        about: "The services that came up began in order, and none had to begin twice.",
+        codes: &[ORDER],
+        timeout: Duration::from_secs(60),
+        late: None,
+        read: read::<InOrder>,
+        schema: schema::<InOrder>,
+    },
+    persists::KIND,
 ];
 
 fn compose_yaml() -> String {
@@ -94,13 +111,13 @@ const fn a_minute() -> Period {
 }
 
 /// A project as compose understood it, and where its files are in the session.
-struct Project {
-    model: Value,
-    dir: String,
-}
+type Project = crate::judge::bench::Composed;
 
-/// Has compose read a file of the submission.
+/// Has compose read a file of the submission, once.
 async fn project(case: &mut Case<'_>, file: &str) -> Result<Result<Project, Seen>, Trouble> {
+    if let Some(known) = case.bench()?.composed.get(file) {
+        return Ok(Ok(known.clone()));
+    }
     let broken = |why: String| {
         let found = Found::new("COMPOSE_SYNTAX", why).in_file(file.to_owned());
         Ok(Err(Seen::of("cannot be read", vec![found])))
@@ -141,7 +158,11 @@ async fn project(case: &mut Case<'_>, file: &str) -> Result<Result<Project, Seen
         return broken(format!("compose cannot read {file}: {}", fit(&why, 300)));
     }
     match serde_json::from_slice::<Value>(&ran.out) {
-        Ok(model) => Ok(Ok(Project { model, dir })),
+        Ok(model) => {
+            let project = Project { model, dir };
+            bench.composed.insert(file.to_owned(), project.clone());
+            Ok(Ok(project))
+        }
         Err(error) => {
             Err(Trouble::new("J_DAEMON", format!("what compose says of {file} is not understood: {error}"), ""))
         }
@@ -162,6 +183,30 @@ struct Valid {
     /// Services that it has to have.
     #[serde(default)]
     services: Vec<String>,
+    /// Ports that services have to publish, as the host's and the service's: `web: ["8080:80"]`.
+    #[serde(default)]
+    published: BTreeMap<String, Vec<String>>,
+}
+
+impl Valid {
+    /// What should be published and is not.
+    fn unpublished(&self, model: &Value) -> Vec<Found> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let all = self.published.iter().flat_map(|(name, ports)| ports.iter().map(move |port| (name, port)));
+        let lacking = all.filter_map(|(name, port)| {
+            let ports = model["services"][name]["ports"].as_array().into_iter().flatten();
+            let is: Vec<String> = ports
+                .filter(|port| !port["published"].is_null())
+                .map(|port| format!("{}:{}", text(&port["published"]), text(&port["target"])))
+                .collect();
+            (!is.contains(port)).then(|| {
+                let found = if is.is_empty() { "no published port".to_owned() } else { is.join(", ") };
+                let message = format!("{name} does not publish {port}");
+                Found::new("COMPOSE_PORT", message).in_file(self.file.clone()).expected(port.clone()).found(found)
+            })
+        });
+        lacking.collect()
+    }
 }
 
 impl Check for Valid {
@@ -184,7 +229,8 @@ impl Check for Valid {
                     .in_file(self.file.clone())
                     .found(observed.clone())
             });
-            Ok(Seen::of(observed.clone(), found.collect()))
+            let found = found.chain(self.unpublished(&project.model)).collect();
+            Ok(Seen::of(observed.clone(), found))
         }
         .boxed()
     }
@@ -200,6 +246,9 @@ struct Audit {
     /// What it must not ask for.
     #[serde(default = "audit::usual")]
     deny: Vec<audit::Rule>,
+    /// Services that are looked at: all, where none is named.
+    #[serde(default)]
+    services: Vec<String>,
 }
 
 impl Check for Audit {
@@ -213,7 +262,7 @@ impl Check for Audit {
                 Ok(project) => project,
                 Err(seen) => return Ok(seen),
             };
-            let words = audit::audit(&project.model, &self.deny);
+            let words = audit::audit(&project.model, &self.deny, &self.services);
             let found: Vec<Found> =
                 words.into_iter().map(|words| Found::new("COMPOSE_AUDIT", words).in_file(self.file.clone())).collect();
             Ok(Seen::of(
@@ -269,14 +318,12 @@ impl Up {
         };
         let began = Instant::now();
         let name = bench.name("compose");
-        let ours = format!("{dir}/{name}.json");
         if let Err(error) = put(bench, &dir, &format!("{name}.json"), &model).await {
             return Err(bench.trouble(error).await);
         }
-        let mut words = vec![COMPOSE, "--project-name", &name, "--project-directory"];
-        let project_dir = folder(&format!("{dir}/{}", self.file));
-        words.extend([project_dir.as_str(), "--file", &ours, "--ansi", "never", "up", "--detach", "--build"]);
-        words.extend(self.services.iter().map(String::as_str));
+        let mut words = command(&name, &dir, &self.file);
+        words.extend(["up", "--detach", "--build"].map(str::to_owned));
+        words.extend(self.services.iter().cloned());
         let ran = bench.inside_within(words, self.within.0).await;
         let said = match ran {
             Ok(ran) if ran.code == Some(0) => None,
@@ -301,7 +348,10 @@ impl Up {
                         bench.adopt(service, &container.id);
                     }
                 }
-                let found = self.out_of_order(bench, &containers).await?;
+                let found = match self.order.as_slice() {
+                    [] => Vec::new(),
+                    order => out_of_order(bench, &containers, order, &self.file).await?,
+                };
                 return Ok(Seen::of(
                     format!("{} up after {:.1} s", wanted.len(), began.elapsed().as_secs_f64()),
                     found,
@@ -320,25 +370,73 @@ impl Up {
             tokio::time::sleep(OFTEN).await;
         }
     }
+}
 
-    /// Services that began before the one that stands before them was well.
-    async fn out_of_order(&self, bench: &Bench, containers: &[Container]) -> Result<Vec<Found>, Trouble> {
-        let mut found = Vec::new();
-        for pair in self.order.windows(2) {
-            let of = |service: &String| containers.iter().find(|c| c.labels.get(SERVICE) == Some(service));
-            let (Some(first), Some(second)) = (of(&pair[0]), of(&pair[1])) else { continue };
-            let (first, second) = (bench.inspect(&first.id).await?, bench.inspect(&second.id).await?);
-            let well = first.probes.iter().find(|probe| probe.exit_code == 0).and_then(|probe| probe.end);
-            // Of many probes only the last are kept; then the beginning is all that can be said.
-            let ready = well.filter(|_| first.probes.len() < 5).or(first.container.started);
-            let began = second.container.started;
-            if ready.zip(began).is_none_or(|(ready, began)| ready > began) {
-                let message = format!("{} began before {} was well", pair[1], pair[0]);
-                found.push(Found::new("COMPOSE_ORDER", message).in_file(self.file.clone()));
-            }
-        }
-        Ok(found)
+/// What compose is told to do something with the project that the judge made of a file.
+fn command(name: &str, dir: &str, file: &str) -> Vec<String> {
+    let ours = format!("{dir}/{name}.json");
+    let folder = folder(&format!("{dir}/{file}"));
+    [COMPOSE, "--project-name", name, "--project-directory", &folder, "--file", &ours, "--ansi", "never"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// `compose.order`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct InOrder {
+    /// The file.
+    #[serde(default = "compose_yaml")]
+    file: String,
+    /// Services of which each begins only when the one before is well; without any, that none began twice is enough.
+    #[serde(default)]
+    order: Vec<String>,
+}
+
+impl Check for InOrder {
+    fn title(&self) -> String {
+        "No service has to begin twice".to_owned()
     }
+
+    fn look<'a>(&'a self, case: &'a mut Case<'_>) -> BoxFuture<'a, Result<Seen, Trouble>> {
+        async move {
+            let bench = case.bench()?;
+            let containers = of_project(bench, &bench.name("compose")).await?;
+            let found = out_of_order(bench, &containers, &self.order, &self.file).await?;
+            Ok(Seen::of(if found.is_empty() { "in order" } else { "out of order" }, found))
+        }
+        .boxed()
+    }
+}
+
+/// Services that had to be begun again, or began before the one that stands before them was well.
+async fn out_of_order(
+    bench: &Bench,
+    containers: &[Container],
+    order: &[String],
+    file: &str,
+) -> Result<Vec<Found>, Trouble> {
+    let mut found = Vec::new();
+    let mut add = |message: String| found.push(Found::new("COMPOSE_ORDER", message).in_file(file.to_owned()));
+    for container in containers {
+        let again = bench.inspect(&container.id).await?.raw["RestartCount"].as_i64().unwrap_or_default();
+        if let Some(service) = container.labels.get(SERVICE).filter(|_| again > 0) {
+            add(format!("{service} ended and was started again, {again} times"));
+        }
+    }
+    for pair in order.windows(2) {
+        let of = |service: &String| containers.iter().find(|c| c.labels.get(SERVICE) == Some(service));
+        let (Some(first), Some(second)) = (of(&pair[0]), of(&pair[1])) else { continue };
+        let (first, second) = (bench.inspect(&first.id).await?, bench.inspect(&second.id).await?);
+        let well = first.probes.iter().find(|probe| probe.exit_code == 0).and_then(|probe| probe.end);
+        // Of many probes only the last are kept; then the beginning is all that can be said.
+        let ready = well.filter(|_| first.probes.len() < 5).or(first.container.started);
+        let began = second.container.started;
+        if ready.zip(began).is_none_or(|(ready, began)| ready > began) {
+            add(format!("{} began before {} was well", pair[1], pair[0]));
+        }
+    }
+    Ok(found)
 }
 
 /// Services that others wait for to end.
@@ -364,12 +462,15 @@ async fn how(bench: &Bench, containers: &[Container], service: &str, ends: bool)
     };
     let inspection = bench.inspect(&container.id).await?;
     let container = &inspection.container;
+    if container.state == State::Restarting {
+        return Ok(How::Waiting(format!("{service} ends and is started again")));
+    }
     if let Some(seen) = bench.ended(&container.id).await? {
         let code = container.exit_code.unwrap_or(-1);
         if ends && code == 0 {
             return Ok(How::Well);
         }
-        if container.state == crate::engine::model::State::Created {
+        if container.state == State::Created {
             return Ok(How::Waiting(format!("{service} was not started")));
         }
         let last = seen.found.into_iter().find_map(|found| found.found).unwrap_or_default();
@@ -441,7 +542,10 @@ fn mark(model: &mut Value, bench: &Bench) {
         if let Some(service) = service.as_object_mut() {
             service.remove("ports");
             service.remove("container_name");
-            service.entry("pids_limit").or_insert(json!(PIDS));
+            // Compose takes the limit at one place only.
+            if service.get("deploy").is_none_or(|deploy| deploy["resources"]["limits"]["pids"].is_null()) {
+                service.entry("pids_limit").or_insert(json!(PIDS));
+            }
         }
     }
 }

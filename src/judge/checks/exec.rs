@@ -18,7 +18,8 @@ use crate::text::fit;
 /// The most of a command's output that is read.
 const MOST: usize = 256 << 10;
 
-const NO_BINARY: Code = Code { name: "EXEC_NO_BINARY", hint: "That program is not in the image, or not at that path." };
+pub(super) const NO_BINARY: Code =
+    Code { name: "EXEC_NO_BINARY", hint: "That program is not in the image, or not at that path." };
 
 pub(super) const KINDS: &[Kind] = &[
     Kind {
@@ -136,7 +137,7 @@ impl Exec {
 }
 
 /// Runs a command in a container; what the check saw instead where it could not be run.
-async fn exec(
+pub(super) async fn exec(
     case: &mut Case<'_>,
     running: &Running,
     command: &[String],

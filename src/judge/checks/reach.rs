@@ -582,18 +582,26 @@ impl Net {
                     return Ok(seen);
                 }
             }
-            let to = match &other {
-                None => address,
-                Some(other) => bench.inspect(&other.id).await?.container.networks.iter().find_map(|n| n.ip.or(n.ip6)),
+            // Of several networks one may be enough.
+            let to: Vec<IpAddr> = match &other {
+                None => address.into_iter().collect(),
+                Some(other) => {
+                    let networks = bench.inspect(&other.id).await?.container.networks;
+                    networks.iter().filter_map(|n| n.ip.or(n.ip6)).collect()
+                }
             };
             let pid = source.detail.and_then(|detail| detail.pid);
-            let (Some(pid), Some(to)) = (pid, to) else {
+            let Some(pid) = pid.filter(|_| !to.is_empty()) else {
                 return Err(Trouble::new("J_LAB_INVALID", format!("{} has no address", self.to), ""));
             };
-            let reached = match bench.connects(pid, to, self.port).await {
-                Ok(reached) => reached,
-                Err(error) => return Err(bench.trouble(error).await),
-            };
+            let mut reached = false;
+            for to in to {
+                reached = reached
+                    || match bench.connects(pid, to, self.port).await {
+                        Ok(reached) => reached,
+                        Err(error) => return Err(bench.trouble(error).await),
+                    };
+            }
             let there = format!("{}:{}", self.to, self.port);
             match (reached, self.reachable) {
                 (true, true) => return Ok(Seen::well("reached")),
