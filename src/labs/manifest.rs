@@ -488,15 +488,25 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the containers that checks are about are there.
+    /// Whether the containers that checks are about are there: those of run plans, and services of a compose file.
     fn containers(&mut self, tasks: &[Task], run: &BTreeMap<String, RunPlan>) {
-        for check in tasks.iter().flat_map(|task| &task.checks).filter(|check| check.kind.starts_with("run.")) {
+        let checks = || tasks.iter().flat_map(|task| &task.checks);
+        let up = || checks().filter(|check| check.kind == "compose.up");
+        let listed = |check: &Check| check.fields.get("services").and_then(|all| all.as_array()).cloned();
+        if up().any(|check| listed(check).is_none_or(|all| all.is_empty())) {
+            // Which services there are is the submission's matter.
+            return;
+        }
+        let services: Vec<_> = up().filter_map(listed).flatten().collect();
+        let services = services.iter().filter_map(|name| name.as_str());
+        let known: BTreeSet<&str> = run.keys().map(String::as_str).chain(services).collect();
+        for check in checks().filter(|check| check.kind.starts_with("run.")) {
             let Some(name) = check.fields.get("container").and_then(|name| name.as_str()) else { continue };
-            if !run.contains_key(name) {
+            if !known.contains(name) {
                 let place = check.places.get("container").copied().unwrap_or(check.place);
-                let hint = match run.is_empty() {
+                let hint = match known.is_empty() {
                     true => format!("add it: `run: {{{name}: {{}}}}`"),
-                    false => suggestion(name, run.keys().map(String::as_str)),
+                    false => suggestion(name, known.iter().copied()),
                 };
                 self.wrong(place, format!("found {}, expected a name from `run`", quoted(name)), hint);
             }
