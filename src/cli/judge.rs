@@ -66,6 +66,9 @@ pub(super) fn run(
         Ok(begun) => begun,
         Err(failure) => return unjudged(failure),
     };
+    if let Err(errors) = judge::compile(&lab) {
+        return unjudged(Failure::Told(lab::all(&errors)));
+    }
     match lab::wait(judged(arguments, config, &engine, &lab)) {
         Ok(report) => {
             if arguments.json {
@@ -162,21 +165,23 @@ struct Signs {
     failed: &'static str,
     warned: &'static str,
     not_reached: &'static str,
+    error: &'static str,
 }
 
 impl Signs {
     fn of(config: &Config) -> Self {
         if config.symbols().ascii {
-            Self { passed: "ok", failed: "NO", warned: "! ", not_reached: "- " }
+            Self { passed: "ok", failed: "NO", warned: "! ", not_reached: "- ", error: "? " }
         } else {
-            Self { passed: "✔", failed: "✖", warned: "!", not_reached: "▷" }
+            Self { passed: "✔", failed: "✖", warned: "!", not_reached: "▷", error: "?" }
         }
     }
 
     const fn sign(&self, status: CheckStatus) -> &'static str {
         match status {
             CheckStatus::Passed => self.passed,
-            CheckStatus::Failed | CheckStatus::Error => self.failed,
+            CheckStatus::Failed => self.failed,
+            CheckStatus::Error => self.error,
             CheckStatus::Warned => self.warned,
             CheckStatus::NotReached => self.not_reached,
         }
@@ -325,7 +330,7 @@ fn print(out: &mut impl Write, lab: &Lab, report: &Report, signs: &Signs) -> io:
         writeln!(out)?;
         wrapped(out, "", &clean(&task.title))?;
         for check in checks() {
-            row(out, check, signs)?;
+            row(out, check, signs, report.verdict != Verdict::Error)?;
         }
     }
     for failure in &report.failures {
@@ -344,8 +349,9 @@ fn print(out: &mut impl Write, lab: &Lab, report: &Report, signs: &Signs) -> io:
 }
 
 /// A check: its sign, its title, its points.
-fn row(out: &mut impl Write, check: &CheckResult, signs: &Signs) -> io::Result<()> {
-    let points = if check.max_points > 0 { format!("{}/{}", check.points, check.max_points) } else { String::new() };
+fn row(out: &mut impl Write, check: &CheckResult, signs: &Signs, counts: bool) -> io::Result<()> {
+    let points =
+        if counts && check.max_points > 0 { format!("{}/{}", check.points, check.max_points) } else { String::new() };
     let room = WIDTH - 6 - 8;
     let title = fit(&check.title, room);
     let sign = signs.sign(check.status);
@@ -411,8 +417,8 @@ mod tests {
                     .into(),
             ),
         };
-        let signs = Signs { passed: "✔", failed: "✖", warned: "!", not_reached: "▷" };
-        row(&mut out, &check, &signs).unwrap();
+        let signs = Signs { passed: "✔", failed: "✖", warned: "!", not_reached: "▷", error: "?" };
+        row(&mut out, &check, &signs, true).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(
             text.starts_with("DF_USER_ROOT  Dockerfile:7  (costs points only)\n  Dockerfile:7: USER root"),

@@ -161,7 +161,7 @@ fn unknown(catalogue: &Catalogue, name: &str) -> Failure {
 }
 
 /// Errors below each other.
-fn all(errors: &[ConfigError]) -> String {
+pub(super) fn all(errors: &[ConfigError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -334,6 +334,8 @@ fn new(dir: &Path) -> Result<ExitCode, Failure> {
             files.put(path, text.into_bytes());
         }
     }
+    // For the editor; its name stands in the manifest's first line.
+    files.put("lab.schema.json", judge::lab_schema().into_bytes());
     files.write_to(&full)?;
     tell(&format!("{} is made; read its README.md and lab.yaml, then: ondeck lab check {}", name, dir.display()));
     Ok(ExitCode::SUCCESS)

@@ -18,7 +18,7 @@ use super::redact::Redactor;
 use super::wire::{self, Events, Prompt, Said};
 
 /// How long nobody asks after the assistant was asked too often.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 /// Before the one other try after trouble on its side.
 const PAUSE: Duration = Duration::from_millis(400);
 /// The most that is read of an answer, thoughts included.
@@ -281,12 +281,11 @@ impl Assistant {
 
     /// A message of the other side: short, clean, without the key.
     fn harmless(&self, message: &str) -> String {
-        let message = match &self.key {
-            Key::Given(key) => {
-                let key = key.to_str().unwrap_or_default();
-                message.replace(key.strip_prefix("Bearer ").unwrap_or(key), super::redact::REMOVED)
-            }
-            _ => message.to_owned(),
+        let message = if let Key::Given(key) = &self.key {
+            let key = key.to_str().unwrap_or_default();
+            message.replace(key.strip_prefix("Bearer ").unwrap_or(key), super::redact::REMOVED)
+        } else {
+            message.to_owned()
         };
         let message = Redactor::new(&self.secrets, &[]).text(&message);
         text::fit(&text::clean(message.lines().next().unwrap_or_default().trim()), 120).into_owned()

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::format_push_string)]
 
 //! A server of this machine speaks both APIs, as well and as badly as they come.
 
@@ -91,7 +91,7 @@ impl Server {
             url: Some(self.address.clone()),
             model: Some("model-1".to_owned()),
             key_env: Some("TEST_KEY".to_owned()),
-            timeout: Period(Duration::from_secs(30)),
+            timeout: Period(Duration::from_mins(5)),
             per_minute: 100,
         };
         more(&mut config);
@@ -105,7 +105,9 @@ async fn serve(mut stream: TcpStream, does: Does, into: &Mutex<Vec<Came>>) -> st
     let (head, length) = loop {
         let mut piece = [0; 4096];
         let n = stream.read(&mut piece).await?;
-        assert!(n > 0, "the request ended early");
+        if n == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         read.extend_from_slice(&piece[..n]);
         if let Some(end) = read.windows(4).position(|w| w == b"\r\n\r\n") {
             let head = String::from_utf8(read.drain(..end + 4).collect()).unwrap();
@@ -509,8 +511,10 @@ async fn who_takes_too_long_is_not_waited_for() {
         assert_eq!((hint.source, told.as_str()), (Source::Ladder { rung: 2, of: 4 }, ""));
         let note = hint.note.unwrap();
         assert!(note.contains("did not answer within 0.3s"), "{note}");
-        // The connection is not left open behind one's back.
-        server.left.notified().await;
+        // The connection is not left open behind one's back, if it came so far.
+        if !server.came().is_empty() {
+            server.left.notified().await;
+        }
     }
 }
 

@@ -330,9 +330,10 @@ impl Reading<'_> {
             match &image {
                 Some(image) if !outside && !known.images.contains(&image.value) => {
                     let message = format!("found {}, expected one of the lab's images", quoted(&image.value));
-                    let hint = match known.images.is_empty() {
-                        true => "name it under `images`: there is no network in sessions to pull it".to_owned(),
-                        false => suggestion(&image.value, known.images.iter().map(String::as_str)),
+                    let hint = if known.images.is_empty() {
+                        "name it under `images`: there is no network in sessions to pull it".to_owned()
+                    } else {
+                        suggestion(&image.value, known.images.iter().map(String::as_str))
                     };
                     self.wrong(image.place, message, hint);
                 }
@@ -424,11 +425,20 @@ impl Reading<'_> {
         }
         let (points, code) = (form.points.0.flatten(), form.code.0.flatten());
         self.between(points.as_ref(), 0, 1000);
-        if let Some(code) = &code {
-            self.code(code);
-        }
+        let (mut fields, mut places) = (form.rest.fields, form.rest.places);
+        let code = code.and_then(|At { value, place }| match value {
+            form::Code::Failure(value) => {
+                let code = At { value, place };
+                self.code(&code);
+                Some(code)
+            }
+            form::Code::Exit(number) => {
+                fields.insert("code".to_owned(), number.into());
+                places.insert("code".to_owned(), place);
+                None
+            }
+        });
         let needs = form.needs.0.unwrap_or_default();
-        let mut places = form.rest.places;
         places.extend(needs.iter().enumerate().map(|(number, need)| (format!("needs.{number}"), need.place)));
         places.extend(needs.first().map(|need| ("needs".to_owned(), need.place)));
         places.extend([("id".to_owned(), form.id.place), ("kind".to_owned(), form.kind.place)]);
@@ -449,7 +459,7 @@ impl Reading<'_> {
             timeout: self.lasts(form.timeout.0.flatten()),
             code: code.map(|code| code.value),
             message: form.message.0.flatten(),
-            fields: form.rest.fields,
+            fields,
             place,
             places,
         }
@@ -488,25 +498,21 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether the containers that checks are about are there: those of run plans, and services of a compose file.
+    /// Whether the containers that checks are about are there.
     fn containers(&mut self, tasks: &[Task], run: &BTreeMap<String, RunPlan>) {
         let checks = || tasks.iter().flat_map(|task| &task.checks);
-        let up = || checks().filter(|check| check.kind == "compose.up");
-        let listed = |check: &Check| check.fields.get("services").and_then(|all| all.as_array()).cloned();
-        if up().any(|check| listed(check).is_none_or(|all| all.is_empty())) {
-            // Which services there are is the submission's matter.
+        if checks().any(|check| check.kind.starts_with("compose.")) {
+            // Containers are the services of the learner's own file then.
             return;
         }
-        let services: Vec<_> = up().filter_map(listed).flatten().collect();
-        let services = services.iter().filter_map(|name| name.as_str());
-        let known: BTreeSet<&str> = run.keys().map(String::as_str).chain(services).collect();
         for check in checks().filter(|check| check.kind.starts_with("run.")) {
             let Some(name) = check.fields.get("container").and_then(|name| name.as_str()) else { continue };
-            if !known.contains(name) {
+            if !run.contains_key(name) {
                 let place = check.places.get("container").copied().unwrap_or(check.place);
-                let hint = match known.is_empty() {
-                    true => format!("add it: `run: {{{name}: {{}}}}`"),
-                    false => suggestion(name, known.iter().copied()),
+                let hint = if run.is_empty() {
+                    format!("add it: `run: {{{name}: {{}}}}`")
+                } else {
+                    suggestion(name, run.keys().map(String::as_str))
                 };
                 self.wrong(place, format!("found {}, expected a name from `run`", quoted(name)), hint);
             }

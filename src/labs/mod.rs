@@ -31,7 +31,7 @@ pub use git::{Updated, update};
 pub use images::{LABEL as IMAGE_LABEL, ensure_images};
 pub use manifest::load;
 pub use schema::schema;
-pub use start::{plant, reset, reset_keeping, start, start_as};
+pub use start::{kept_folder, plant, reset, reset_keeping, start, start_as};
 pub use tree::Tree;
 
 /// How much a lab asks of the learner.

@@ -149,8 +149,8 @@ pub async fn reset(engine: &Engine, session: &Session, lab: &Lab) -> Result<Opti
     reset_keeping(engine, session, lab, &kept).await
 }
 
-/// Where old files are kept.
-fn kept_folder() -> Option<PathBuf> {
+/// Where the files of workspaces that were put back are kept; `None` for a user without a home.
+pub fn kept_folder() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "ondeck").map(|dirs| dirs.data_dir().join("kept"))
 }
 
@@ -232,7 +232,7 @@ mod tests {
         let seen: Vec<(String, u32)> = archive
             .entries()
             .unwrap()
-            .map(|entry| entry.unwrap())
+            .map(Result::unwrap)
             .map(|entry| (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap()))
             .collect();
         let seen: Vec<(&str, u32)> = seen.iter().map(|(path, mode)| (path.as_str(), *mode)).collect();

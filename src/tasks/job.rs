@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::builds::run::{Options, docker_command};
 use crate::builds::{BuildAsk, Site};
-use crate::config::{Period, Sessions, Size};
+use crate::config::{Config, Period, Sessions, Size};
 use crate::engine::model::Id;
 use crate::engine::{Address, DEFAULT_SOCKET, Endpoint, Prune};
 use crate::fleet::Stack;
-use crate::labs::Lab;
+use crate::labs::{self, Lab};
 use crate::logs::Source;
 use crate::sessions::{Session, Spec};
 use crate::stacks;
@@ -165,6 +165,10 @@ pub enum Job {
         lab: Arc<Lab>,
         session: Session,
     },
+    /// Fetches the labs that come from git repositories.
+    UpdateLabs {
+        config: Arc<Config>,
+    },
     /// Judges what is in a workspace: on the session's own Docker, or `clean` in a fresh session.
     Judge {
         lab: Arc<Lab>,
@@ -244,6 +248,7 @@ impl Job {
             },
             Self::StartLab { lab, .. } => format!("start a session for {}", lab.id),
             Self::ResetLab { lab, session } => format!("reset {} in session {}", lab.id, session.id),
+            Self::UpdateLabs { .. } => "fetch labs".to_owned(),
             Self::Judge { lab, clean: false, .. } => format!("judge {}", lab.id),
             Self::Judge { lab, .. } => format!("judge {} in a fresh session", lab.id),
             Self::ExtendSession { session, seconds } => {
@@ -348,6 +353,7 @@ impl Job {
             Self::ResetLab { lab, session } => {
                 format!("ondeck lab reset {} --session {}", shell_quote(&lab.id), session.id)
             }
+            Self::UpdateLabs { .. } => "ondeck lab update".to_owned(),
             Self::Judge { lab, site, clean, .. } => {
                 let at = match &**site {
                     Site::Session { session, .. } => format!("--session {}", session.id),
@@ -464,10 +470,14 @@ impl Job {
                     "Its Docker is lost, with all images, containers and volumes in it. /workspace is kept.",
                 ))
             }
-            Self::ResetLab { lab, session } => Some(format!(
-                "All files in /workspace of session {} are removed, and those that {} begins with put there.",
-                session.id, lab.id
-            )),
+            Self::ResetLab { lab, session } => {
+                let kept = labs::kept_folder().map_or_else(String::new, |dir| format!(" in {}", dir.display()));
+                Some(format!(
+                    "What is in /workspace of session {} now is kept as an archive{kept}.\nAll of it is taken away \
+                     from there, and the files that {} begins with are put in its place.",
+                    session.id, lab.id
+                ))
+            }
             Self::Stack { verb: StackVerb::Down, stack } => {
                 let on: Vec<Named> =
                     stack.containers().map(|c| Named { id: c.id.clone(), name: c.name.clone() }).collect();

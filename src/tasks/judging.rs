@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::builds::Site;
@@ -114,30 +115,15 @@ impl Drop for Ended<'_> {
 pub(super) async fn judge(ask: JudgeAsk, history: &History, watch: &JudgeWatch, teller: &Teller) -> Outcome {
     watch.begin(teller.id());
     let _ended = Ended(watch);
-    // Judging goes on beside this task until it has taken back what it made: this task may be dropped at any moment,
-    // which tells it to stop.
-    let (stop, stopped) = oneshot::channel::<()>();
-    let (watch_too, teller_too) = (watch.clone(), teller.clone());
     let by = ask.submitter();
-    let busy = teller.busy();
-    let judging = tokio::spawn(async move {
-        let _busy = busy;
-        let tell = |event: Event| told(&watch_too, &teller_too, event);
-        // Nothing is ever sent: the other end goes with the task.
-        let cancel = async { drop(stopped.await) };
-        ask.judge(&tell, cancel).await
-    });
-    let judged = judging.await;
-    drop(stop);
-    let (report, submission) = match judged {
-        Ok(Ok(judged)) => judged,
-        Ok(Err(trouble)) => {
+    let (report, submission) = match aside(ask, watch, teller).await {
+        Ok(judged) => judged,
+        Err(trouble) => {
             let error = EngineError::new(ErrorKind::Other, format!("not judged: {}", trouble.message));
             let error = error.with_hint(trouble.hint.clone());
             watch.lock().trouble = Some(trouble);
             return Outcome::Failed(error);
         }
-        Err(e) => return Outcome::Failed(EngineError::new(ErrorKind::Other, format!("not judged: {e}"))),
     };
     let report = Arc::new(report);
     let kept = report.clone();
@@ -152,6 +138,28 @@ pub(super) async fn judge(ask: JudgeAsk, history: &History, watch: &JudgeWatch, 
         }
     }
     outcome(&report, seen.not_kept.as_deref())
+}
+
+/// Judges in a thread of its own. That goes on until it has taken back what it made: whoever waits for this may be
+/// dropped at any moment, which tells it to stop.
+async fn aside(ask: JudgeAsk, watch: &JudgeWatch, teller: &Teller) -> Result<(Report, Submission), Trouble> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (done, judged) = oneshot::channel();
+    let (watch, teller) = (watch.clone(), teller.clone());
+    let (busy, runtime) = (teller.busy(), Handle::current());
+    let work = move || {
+        let tell = |event: Event| told(&watch, &teller, event);
+        // Nothing is ever sent: the other end goes with the task.
+        let cancel = async { drop(stopped.await) };
+        // Nobody waits any more when it was cancelled.
+        let _ = done.send(runtime.block_on(ask.judge(&tell, cancel)));
+        drop(busy);
+    };
+    let thread = std::thread::Builder::new().name("judge".to_owned()).spawn(work);
+    thread.map_err(|e| Trouble::new("J_HOST", format!("this machine is too busy to judge: {e}"), "submit again"))?;
+    let judged = judged.await;
+    drop(stop);
+    judged.unwrap_or_else(|_| Err(Trouble::new("J_LOST", "the judge ended without a word", "submit again")))
 }
 
 /// Passes on what the judge tells.

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::config::Sessions;
-use crate::engine::Engine;
-use crate::labs::{self, Lab};
+use crate::config::{Config, Sessions};
+use crate::engine::{Engine, EngineError, ErrorKind};
+use crate::labs::{self, Lab, Updated};
 use crate::sessions::Session;
 use crate::store::SessionOf;
 
@@ -59,7 +59,29 @@ async fn note(engine: &Engine, history: &History, session: &Session, teller: &Te
 pub(super) async fn reset(engine: &Engine, lab: &Lab, session: &Session, teller: &Teller) -> Outcome {
     teller.progress(0, 1, format!("putting back the files of {}", lab.id));
     match labs::reset(engine, session, lab).await {
-        Ok(_) => Outcome::Done(format!("the workspace of session {} is as the lab begins", session.id)),
+        Ok(kept) => {
+            let kept = kept.map_or(String::new(), |path| format!("; what was there is kept in {}", path.display()));
+            Outcome::Done(format!("the workspace of session {} is as {} begins{kept}", session.id, lab.id))
+        }
         Err(e) => Outcome::Failed(e),
+    }
+}
+
+pub(super) async fn update(config: &Config, teller: &Teller) -> Outcome {
+    let tell = |line: String| {
+        teller.at(0, None, &line);
+        teller.line(line);
+    };
+    let Updated { mut done, errors } = labs::update(config, &tell).await;
+    done.iter().for_each(|line| teller.line(line));
+    errors.iter().for_each(|e| e.to_string().lines().for_each(|line| teller.line(line)));
+    let failed: Vec<_> = errors
+        .into_iter()
+        .map(|e| (e.file.clone(), EngineError::new(ErrorKind::Other, e.message).with_hint(e.hint)))
+        .collect();
+    match (done.len(), failed.is_empty()) {
+        (1, true) => Outcome::Done(done.remove(0)),
+        (n, true) => Outcome::Done(format!("{} fetched", crate::text::count(n, "repository"))),
+        (done, false) => Outcome::Partly { done, failed },
     }
 }

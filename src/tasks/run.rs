@@ -183,12 +183,13 @@ async fn carry_out(engine: &Engine, history: &History, job: Job, teller: &Teller
             super::lab::start(engine, history, &config, (&lab, &owner), &watch, teller, began).await
         }
         Job::ResetLab { lab, session } => super::lab::reset(engine, &lab, &session, teller).await,
+        Job::UpdateLabs { config } => super::lab::update(&config, teller).await,
         Job::Judge { lab, site, owner, config, clean, watch } => {
             let ask = super::judging::JudgeAsk { lab, site: *site, owner, config, clean };
             super::judging::judge(ask, history, &watch, teller).await
         }
         Job::ExtendSession { session, seconds } => super::session::extend(engine, &session, seconds).await,
-        Job::EndSessions { on } => super::session::end(engine, &on, teller).await,
+        Job::EndSessions { on } => super::session::end(engine, history, &on, teller).await,
         Job::Forward { session, port, local } => super::session::forward(engine, &session, port, local, teller).await,
         Job::Build { site, ask, watch } => super::workspace::build(&site, &ask, &watch, teller).await,
         Job::RunImage { site, image, name, options, watch } => {

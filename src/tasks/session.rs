@@ -3,10 +3,13 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::config::Sessions;
 use crate::engine::{Engine, ErrorKind};
 use crate::sessions::{self, Progress, Session, Spec};
 
+use super::history::History;
 use super::record::Outcome;
 use super::run::{Teller, seconds};
 
@@ -46,13 +49,14 @@ pub(super) async fn extend(engine: &Engine, session: &Session, by: i64) -> Outco
     }
 }
 
-pub(super) async fn end(engine: &Engine, on: &[Session], teller: &Teller) -> Outcome {
+pub(super) async fn end(engine: &Engine, history: &History, on: &[Session], teller: &Teller) -> Outcome {
     let mut failed = Vec::new();
     for (n, session) in on.iter().enumerate() {
         teller.progress(n, on.len(), &session.id);
         match sessions::end(engine, session).await {
             Ok(()) => {
                 teller.line(format!("session {} has ended; its workspace {} is kept", session.id, session.workspace));
+                note_end(engine, history, session, teller).await;
             }
             Err(e) => {
                 teller.line(format!("session {}: {e}", session.id));
@@ -67,6 +71,18 @@ pub(super) async fn end(engine: &Engine, on: &[Session], teller: &Teller) -> Out
         }),
         (0, 1) => Outcome::Failed(failed.remove(0).1),
         (done, _) => Outcome::Partly { done, failed },
+    }
+}
+
+/// Puts the end of a lab's session into the history. What cannot be kept is told, and changes nothing.
+async fn note_end(engine: &Engine, history: &History, session: &Session, teller: &Teller) {
+    if session.lab.is_none() {
+        return;
+    }
+    let (host, id) = (engine.endpoint().name.clone(), session.id.clone());
+    let noted = history.with(async move |store| store.session_ended(&host, &id, Timestamp::now()).await);
+    if let Err(e) = noted.await {
+        teller.line(format!("its end is not in the history: {e}"));
     }
 }
 

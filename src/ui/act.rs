@@ -174,7 +174,9 @@ impl App {
             | Action::RemoveFile
             | Action::Upload
             | Action::Download
-            | Action::CloseDesk => {}
+            | Action::CloseDesk
+            | Action::Hint
+            | Action::Explain => {}
             Action::Workspace if matches!(self.here(), Some(Target::Lab(_))) && self.desk().is_none() => {
                 self.work_on_lab();
             }
@@ -183,6 +185,7 @@ impl App {
             Action::SubmitClean => self.submit_lab(true),
             Action::ResetLab => self.reset_lab(),
             Action::ReadLabs => self.read_labs(),
+            Action::UpdateLabs => self.update_labs(),
             Action::Edit => self.edit_here(),
             Action::Theme => self.choose_theme(),
             Action::Host => self.choose_host(),

@@ -115,8 +115,11 @@ pub enum Action {
     CloseDesk,
     Submit,
     SubmitClean,
+    Hint,
+    Explain,
     ResetLab,
     ReadLabs,
+    UpdateLabs,
     /// The user's own command of that number in the config.
     Custom(usize),
 }
@@ -391,6 +394,15 @@ pub static ACTIONS: &[Entry] = &[
         "reset",
         "Put its workspace back to what the lab begins with",
     )),
+    entry(
+        Labs,
+        Action::UpdateLabs,
+        "update-labs",
+        &["U"],
+        2,
+        "update",
+        "Fetch the labs that come from git repositories",
+    ),
     entry(Labs, Action::ReadLabs, "read-labs", &["f5"], 2, "read again", "Read the labs and their history again"),
     // What a row can do.
     entry(List, Action::Open, "open", &["enter"], 9, "open", "Open what is selected, or go into its detail pane"),
@@ -646,6 +658,10 @@ pub static ACTIONS: &[Entry] = &[
         "terminal",
         "Open a shell in the session, or go back to it",
     )),
+    entry(AtLab, Action::Hint, "hint", &["H", "f3"], 8, "hint", "Take the next hint for what is wrong, or to be done"),
+    entry(EditingLab, Action::Hint, "hint", &["f3"], 8, "hint", "Take the next hint for what is wrong, or to be done"),
+    entry(Desk, Action::Explain, "explain", &["X"], 2, "explain", "Explain the failed build, or the problem here"),
+    entry(Editing, Action::Explain, "explain", &["alt-x"], 0, "explain", "Explain the problem on this line"),
     entry(AtLab, Action::Show(View::Labs), "labs", &["L"], 0, "labs", "Back to the labs"),
     entry(Desk, Action::Pane(Pane::Guide), "pane-guide", &["1", "alt-1"], 0, "guide", "Go to the instructions"),
     entry(Desk, Action::Pane(Pane::Files), "pane-files", &["2", "alt-2"], 0, "files", "Go to the files"),

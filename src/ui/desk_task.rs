@@ -18,7 +18,7 @@ use crate::tasks::History;
 use crate::workspace::{Change, Drafts, Key, Opened, Owner, Workspace};
 
 use super::desk::{AskOrder, DeskId, DeskNews, DeskOrder, LintOrder, RunWatch, judge};
-use super::desk_lab::newest;
+use super::desk_lab::{Advice, known};
 use super::message::Msg;
 use super::view::Tone;
 
@@ -70,19 +70,20 @@ pub struct DeskTasks {
     open: HashMap<DeskId, Reached>,
     msgs: mpsc::UnboundedSender<Msg>,
     history: History,
+    advice: Advice,
     drafts: Option<mpsc::UnboundedSender<Kept>>,
     worker: Option<JoinHandle<()>>,
 }
 
 impl DeskTasks {
     /// None yet. Drafts are kept below `data`, the person's own directory; `None` where there is none.
-    pub fn new(msgs: mpsc::UnboundedSender<Msg>, data: Option<PathBuf>, history: History) -> Self {
+    pub fn new(msgs: mpsc::UnboundedSender<Msg>, data: Option<PathBuf>, advice: Advice, history: History) -> Self {
         let Some(dir) = data.map(|d| d.join("drafts")) else {
-            return Self { open: HashMap::new(), msgs, history, drafts: None, worker: None };
+            return Self { open: HashMap::new(), msgs, history, advice, drafts: None, worker: None };
         };
         let (sender, inbox) = mpsc::unbounded_channel();
         let worker = tokio::spawn(keep(dir, inbox, msgs.clone()));
-        Self { open: HashMap::new(), msgs, history, drafts: Some(sender), worker: Some(worker) }
+        Self { open: HashMap::new(), msgs, history, advice, drafts: Some(sender), worker: Some(worker) }
     }
 
     /// Waits until all that was to be kept is.
@@ -123,12 +124,22 @@ impl DeskTasks {
             DeskOrder::Open(site) => return self.reach(id, *site),
             DeskOrder::Close => {
                 self.open.remove(&id);
+                self.advice.hush(id);
                 return;
             }
+            DeskOrder::Hint(order) => {
+                let workspace = self.open.get(&id).map(|one| one.workspace.clone());
+                return self.advice.hint(id, *order, workspace);
+            }
+            DeskOrder::Explain(order) => {
+                let workspace = self.open.get(&id).map(|one| one.workspace.clone());
+                return self.advice.explain(id, *order, workspace);
+            }
+            DeskOrder::Hush => return self.advice.hush(id),
             DeskOrder::LookBack { owner, lab } => {
                 let history = self.history.clone();
                 return self.ask(id, async move {
-                    let read = history.with(async move |store| newest(store, owner, lab).await).await;
+                    let read = history.with(async move |store| known(store, owner, lab).await).await;
                     DeskNews::LookedBack(Box::new(read))
                 });
             }
@@ -138,6 +149,7 @@ impl DeskTasks {
         let workspace = one.workspace.clone();
         match order {
             DeskOrder::Open(_) | DeskOrder::Close | DeskOrder::Outside(_) | DeskOrder::LookBack { .. } => {}
+            DeskOrder::Hint(_) | DeskOrder::Explain(_) | DeskOrder::Hush => {}
             DeskOrder::List => self.list(id),
             DeskOrder::Read(path) => self.ask(id, async move {
                 let result = workspace.read(&path).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::builds::Site;
 use crate::config::ConfigError;
 use crate::engine::EngineError;
+use crate::fleet::Link;
 use crate::judge::Report;
 use crate::labs::{Catalogue, Lab};
 use crate::sessions::Session;
@@ -17,6 +18,9 @@ use super::detail::{Loaded, Tab};
 use super::message::Effect;
 use super::sessions::all;
 use super::view::{Target, Tone, View};
+
+/// The command of the task that fetches labs.
+const FETCH: &str = "ondeck lab update";
 
 /// Something to do outside for labs.
 #[derive(Debug)]
@@ -189,7 +193,20 @@ impl App {
         self.labs.past = None;
         self.want_labs();
         self.load_detail();
+        if matches!(self.snap.link, Link::Down { .. }) {
+            // The key means this everywhere else.
+            self.out.push(Effect::Reconnect);
+        }
         self.tell(Tone::Muted, "reading the labs again");
+    }
+
+    /// Fetches the labs that come from git.
+    pub(super) fn update_labs(&mut self) {
+        let config = self.settings.config.clone();
+        if config.labs.git.is_empty() {
+            return self.tell(Tone::Warn, "no labs come from git; `labs.git` in the config names repositories");
+        }
+        self.start(Job::UpdateLabs { config });
     }
 
     /// Asks for the attempts at a lab, unless they are here.
@@ -204,6 +221,9 @@ impl App {
     pub(super) fn labs_news(&mut self, news: LabsNews) {
         match news {
             LabsNews::Catalogue(catalogue) => {
+                if let Some(note) = catalogue.notes.first() {
+                    self.tell(Tone::Muted, note);
+                }
                 self.labs.catalogue = Some(catalogue);
                 self.give_labs();
             }
@@ -224,7 +244,8 @@ impl App {
 
     /// Sessions of labs are called by the labs' titles.
     pub(super) fn follow_labs(&mut self) {
-        if self.view == View::Labs || all(&self.snap).iter().any(|s| s.lab.is_some()) {
+        let wanted = || self.view == View::Labs || all(&self.snap).iter().any(|s| s.lab.is_some());
+        if !self.labs.asked && wanted() {
             self.want_labs();
         }
     }
@@ -233,6 +254,9 @@ impl App {
     pub(super) fn labs_task(&mut self, task: TaskId, ended: bool) {
         if !ended {
             return;
+        }
+        if self.tasks.get(task).is_some_and(|t| t.command == FETCH) {
+            self.out.push(Effect::Labs(LabsOrder::Catalogue));
         }
         let started = self.labs.starts.iter().find(|(_, w)| w.task() == Some(task)).map(|(lab, _)| lab.clone());
         if let Some(watch) = started.as_ref().and_then(|lab| self.labs.starts.remove(lab)) {

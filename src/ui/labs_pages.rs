@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::config::{ConfigError, Symbols};
 use crate::judge::{CheckResult, CheckStatus, Failure, Report};
-use crate::labs::{Lab, Origin};
+use crate::labs::Lab;
 use crate::store::{ChangeKind, Changes, Mode, Verdict};
 use crate::tasks::Judging;
 use crate::text::{count, duration, size};
@@ -118,6 +118,10 @@ impl Page<'_> {
             (Some(judging), _) => self.progress(judging),
             (None, Some(report)) => self.verdict(report),
             (None, None) => self.say(Tone::Muted, "Nothing was submitted yet. S judges what is in the workspace."),
+        }
+        if let Some(trouble) = judged.and_then(|j| j.trouble.as_ref()) {
+            self.say(Tone::Warn, format!("The last submission was not judged: {}", trouble.message));
+            self.say(Tone::Muted, trouble.hint.clone());
         }
         if let Some(why) = judged.and_then(|j| j.not_kept.as_ref()) {
             self.say(Tone::Warn, format!("This attempt is not in the history: {why}"));
@@ -251,7 +255,7 @@ impl Page<'_> {
         let attempt = &one.attempt;
         let (sign, tone, word) = match attempt.verdict {
             Verdict::Passed => (self.symbols.check, Tone::Good, "passed"),
-            Verdict::Failed => (self.symbols.cross, Tone::Bad, "failed"),
+            Verdict::Failed => (self.symbols.failed, Tone::Bad, "failed"),
             Verdict::Error => (self.symbols.warning, Tone::Warn, "error"),
         };
         let fold = if open { self.symbols.expanded } else { self.symbols.collapsed };
@@ -372,12 +376,8 @@ impl Page<'_> {
         self.blank();
         self.session(lab);
         self.blank();
-        let from = match &lab.origin {
-            Origin::BuiltIn => "part of ondeck".to_owned(),
-            Origin::Folder(dir) => dir.display().to_string(),
-            Origin::Git(address, dir) => format!("{address}, copied to {}", dir.display()),
-        };
-        self.field("from", from);
+        let from = lab.origin.to_string();
+        self.field("from", from.strip_prefix("from ").unwrap_or("ondeck itself"));
         let tests = &lab.tests;
         let proofs = [
             (tests.bad.len(), "submission that must fail", "submissions that must fail"),
@@ -425,9 +425,9 @@ impl Page<'_> {
 pub fn sign(symbols: &Symbols, status: CheckStatus) -> (&'static str, Tone) {
     match status {
         CheckStatus::Passed => (symbols.check, Tone::Good),
-        CheckStatus::Failed => (symbols.cross, Tone::Bad),
+        CheckStatus::Failed => (symbols.failed, Tone::Bad),
         CheckStatus::Warned => (symbols.warning, Tone::Warn),
-        CheckStatus::NotReached => (symbols.collapsed, Tone::Muted),
+        CheckStatus::NotReached => ("▷", Tone::Muted),
         CheckStatus::Error => (symbols.warning, Tone::Bad),
     }
 }

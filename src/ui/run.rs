@@ -16,12 +16,14 @@ use tokio::time::Instant;
 use crate::config::{Config, Depth};
 use crate::engine::{Endpoint, Engine, Surroundings};
 use crate::fleet::{Host, Link, Options};
+use crate::hints::Assistant;
 use crate::sessions::{self, Swept};
 use crate::tasks::{History, Runner};
 
 use super::action::{ACTIONS, Scope};
 use super::app::App;
 use super::desk::{DeskNews, DeskOrder, OutsideOrder, Remembered};
+use super::desk_lab::Advice;
 use super::desk_task::DeskTasks;
 use super::draw;
 use super::input::message;
@@ -123,7 +125,8 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let (msgs, mut inbox) = mpsc::unbounded_channel();
     let (task_events, mut task_inbox) = mpsc::unbounded_channel();
     let history = History::usual();
-    let desks = DeskTasks::new(msgs.clone(), dirs().map(|d| d.data_dir().to_path_buf()), history.clone());
+    let advice = Advice::new(Assistant::of(&settings.config), history.clone(), msgs.clone());
+    let desks = DeskTasks::new(msgs.clone(), dirs().map(|d| d.data_dir().to_path_buf()), advice, history.clone());
     let runner = Runner::new(host.engine().clone(), task_events).with_history(history.clone());
     let labs = LabsTasks::new(settings.config.clone(), history, msgs.clone());
     let app = App::new(settings, size, Timestamp::now());

@@ -80,7 +80,8 @@ pub fn of_judges(snap: &Snapshot) -> Vec<Session> {
 }
 
 fn sessions_where(snap: &Snapshot, wanted: impl Fn(&Session) -> bool) -> Vec<Session> {
-    let mut all: Vec<Session> = snap.containers.values().filter_map(|c| Session::of(c)).filter(wanted).collect();
+    let labelled = snap.containers.values().filter(|c| c.labels.contains_key(sessions::LABEL));
+    let mut all: Vec<Session> = labelled.filter_map(|c| Session::of(c)).filter(wanted).collect();
     all.sort_by(|a, b| (a.started, &a.id).cmp(&(b.started, &b.id)));
     all
 }

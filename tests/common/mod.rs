@@ -1,5 +1,6 @@
 //! What several test files share.
 
+pub mod at_lab;
 pub mod bench;
 pub mod court;
 pub mod desk;

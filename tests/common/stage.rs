@@ -11,11 +11,12 @@ use ondeck::config::{Chord, Config, Depth, Symbols};
 use ondeck::engine::model::{Inspection, Layer, Probe};
 use ondeck::engine::{EngineError, ErrorKind};
 use ondeck::fleet::Snapshot;
+use ondeck::hints::{self, Hint};
 use ondeck::logs::{Builder, Flags, Line, LogEvent, Source};
 use ondeck::tasks::Job;
 use ondeck::terminal::{Happened, Screen};
 use ondeck::ui::app::App;
-use ondeck::ui::desk::{DeskNews, DeskOrder, judge};
+use ondeck::ui::desk::{DeskNews, DeskOrder, HintOrder, judge};
 use ondeck::ui::draw;
 use ondeck::ui::labs::{LabsNews, LabsOrder, Past};
 use ondeck::ui::message::{Effect, Msg};
@@ -56,6 +57,10 @@ pub struct Stage {
     pub done: Vec<String>,
     /// Why nothing can be saved, if so.
     pub full: Option<EngineError>,
+    /// What an assistant says in place of the ladder.
+    pub assistant: Option<String>,
+    /// Why it says nothing.
+    pub note: Option<String>,
     screen: Terminal<TestBackend>,
 }
 
@@ -112,6 +117,8 @@ impl Stage {
             drafts: BTreeMap::new(),
             done: vec![],
             full: None,
+            assistant: None,
+            note: None,
             screen,
         };
         stage.send(Msg::Snapshot(Arc::new(snapshot)));
@@ -313,6 +320,23 @@ impl Stage {
                     DeskNews::Renamed(from.clone(), to.clone()),
                     DeskNews::Done(format!("renamed {from}"), Some(to), Ok(())),
                 ]
+            }
+            DeskOrder::Hint(order) => {
+                let HintOrder { question, rung, watch, .. } = *order;
+                let source =
+                    rung.as_ref().map_or(hints::Source::Own, |r| hints::Source::Ladder { rung: r.number, of: r.of });
+                let (source, text) = match &self.assistant {
+                    Some(text) => (hints::Source::Assistant { model: "gemini-flash".into() }, text.clone()),
+                    None => (source, rung.map_or(question.own, |r| r.text)),
+                };
+                let note = self.note.clone();
+                watch.lock().whole = Some(Hint { text, source, note });
+                vec![DeskNews::Hinted]
+            }
+            DeskOrder::Explain(order) => {
+                let text = order.puzzle.own.clone();
+                order.watch.lock().whole = Some(Hint { text, source: hints::Source::Own, note: self.note.clone() });
+                vec![DeskNews::Explained]
             }
             DeskOrder::Weigh(path) => vec![DeskNews::Weighed(path, Ok((1, 40)))],
             DeskOrder::Remove(path) => {

@@ -244,7 +244,7 @@ struct Exits {
     container: String,
     /// The exit code.
     #[serde(default)]
-    code: i64,
+    exit: i64,
     /// How long it may take.
     #[serde(default = "ten_seconds")]
     within: Period,
@@ -252,7 +252,7 @@ struct Exits {
 
 impl Check for Exits {
     fn title(&self) -> String {
-        format!("A container ({}) ends with exit code {}", self.container, self.code)
+        format!("A container ({}) ends with exit code {}", self.container, self.exit)
     }
 
     fn look<'a>(&'a self, case: &'a mut Case<'_>) -> BoxFuture<'a, Result<Seen, Trouble>> {
@@ -273,20 +273,20 @@ impl Exits {
         if !ends(case, &running, self.within.0.saturating_sub(running.since.elapsed())).await? {
             let message = format!("the container still ran after {}", self.within);
             let found =
-                Found::new("RUN_TIMEOUT", message).expected(format!("exit code {} within {}", self.code, self.within));
+                Found::new("RUN_TIMEOUT", message).expected(format!("exit code {} within {}", self.exit, self.within));
             return Ok(Seen::of("still running", vec![found]));
         }
         let Some(mut seen) = case.bench()?.ended(&running.id).await? else { return Ok(Seen::well("running")) };
         let inspection = case.bench()?.inspect(&running.id).await?;
         let code = inspection.raw["State"]["ExitCode"].as_i64().unwrap_or_default();
         let oom = seen.found.iter().any(|found| found.code == "RUN_OOM");
-        if code == self.code && !oom {
+        if code == self.exit {
             seen.found.clear();
         }
         for found in seen.found.iter_mut().filter(|_| !oom) {
             found.code = "RUN_EXIT_CODE";
             found.message = format!("the container ended with exit code {code}");
-            found.expected = Some(format!("exit code {}", self.code));
+            found.expected = Some(format!("exit code {}", self.exit));
         }
         Ok(seen)
     }

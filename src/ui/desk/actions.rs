@@ -59,12 +59,17 @@ impl Desk {
             Action::BuildClean => self.save_then(super::Next::Build { clean: true }),
             Action::CancelBuild => {
                 let building = self.output.build.as_ref().is_some_and(|b| b.lock().build.is_running());
+                if self.cancel_saying() {
+                    return;
+                }
                 if building && self.output.tab != super::OutputTab::Results || !self.cancel_judging() {
                     self.cancel_build();
                 }
             }
             Action::Submit => self.submit(false),
             Action::SubmitClean => self.submit(true),
+            Action::Hint => self.hint(),
+            Action::Explain => self.explain(),
             Action::Run => self.run(),
             Action::StopRun => self.stop(),
             _ => {}

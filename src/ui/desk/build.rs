@@ -39,6 +39,7 @@ impl Desk {
         }
         self.output.build = Some(watch.clone());
         self.output.turned.clear();
+        self.output.explained = None;
         let tag = self.tag();
         let ask = BuildAsk { tag, dockerfile, no_cache: clean, ..BuildAsk::default() };
         self.wishes.push(Wish::Run(Job::Build { site: Box::new(self.site.clone()), ask: Box::new(ask), watch }));
@@ -107,7 +108,7 @@ impl Desk {
             line.push(Tone::Muted, " saves all and builds the image.");
             return self.output.set(OutputTab::Build, vec![(line, None)]);
         };
-        let lines = {
+        let mut lines = {
             let seen = watch.lock();
             let mut lines = Vec::new();
             self.build_head(&seen.build, &mut lines);
@@ -118,6 +119,7 @@ impl Desk {
             self.build_foot(&seen.build, seen.line_of_failure(), &seen.dockerfile, &mut lines);
             lines
         };
+        self.build_explained(&mut lines);
         self.output.set(OutputTab::Build, lines);
     }
 
@@ -244,6 +246,9 @@ impl Desk {
                 if !failure.hint.is_empty() {
                     self.long(&[(Tone::Plain, failure.hint.clone())], 0, None, lines);
                 }
+                let mut next = TextLine::new(Tone::Accent, "X");
+                next.push(Tone::Muted, " explains it");
+                lines.push((next, None));
             }
             BuildState::Done(built) => {
                 lines.push((TextLine::blank(), None));

@@ -153,6 +153,8 @@ impl App {
             | Action::Run
             | Action::Submit
             | Action::SubmitClean
+            | Action::Hint
+            | Action::Explain
             | Action::StopRun => self.at_desk(|desk| desk.action(action, height)),
             _ => return false,
         }

@@ -1,6 +1,6 @@
 //! The lab that is worked on at a desk: its tasks and how far they are, submissions, what was said of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::ui::view::Tone;
 
 use super::judge::Problem;
 use super::output::OutputTab;
-use super::{Desk, DeskOrder, Reach, Wish};
+use super::{Desk, DeskOrder, Hints, Reach, Wish};
 
 /// A lab at a desk.
 #[derive(Debug)]
@@ -40,6 +40,17 @@ pub struct LabWork {
     pub(super) turned: BTreeSet<String>,
     /// Whether the end of what was judged was seen.
     ended: bool,
+    /// Hints that were taken.
+    pub(super) hints: Hints,
+}
+
+/// What the history knows of someone at a lab.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    /// The newest attempt that could be judged.
+    pub newest: Option<Newest>,
+    /// How many hints were taken, by failure code or task.
+    pub taken: BTreeMap<String, u32>,
 }
 
 /// The newest attempt, and what is different from the one before.
@@ -191,6 +202,7 @@ impl Desk {
                 newest: None,
                 turned: BTreeSet::new(),
                 ended: false,
+                hints: Hints::default(),
             });
             self.beside = super::Pane::Guide;
             self.look_back();
@@ -209,9 +221,10 @@ impl Desk {
     }
 
     /// The history is read.
-    pub(super) fn looked_back(&mut self, newest: Option<Newest>) {
+    pub(super) fn looked_back(&mut self, known: Known) {
         if let Some(work) = &mut self.lab {
-            work.newest = newest;
+            work.newest = known.newest;
+            work.took(known.taken);
             self.make_lab();
         }
     }
@@ -255,6 +268,9 @@ impl Desk {
         self.wishes.push(Wish::Run(job));
         self.follow_judging(watch);
         self.show_output(OutputTab::Results);
+        if !self.typing {
+            self.focus_on(super::Pane::Output);
+        }
     }
 
     /// Something of this workspace is judged.
@@ -355,6 +371,13 @@ impl Desk {
                 rest: vec![(Tone::Plain, " ".repeat(indent))],
             };
             lines.extend(flow(&pieces, &lead, width));
+            let codes = task.checks.iter().flat_map(|check| seen.failures_of(&check.id)).map(|f| f.code.as_str());
+            let mut keys: Vec<&str> = codes.collect();
+            keys.push(&task.id);
+            keys.dedup();
+            for key in keys {
+                lines.extend(work.hint_lines(key, width, indent));
+            }
         }
         lines.extend(standing(&seen, work));
         lines.push(TextLine::new(Tone::Muted, "─".repeat(width)));

@@ -11,6 +11,7 @@ mod build;
 mod conflict;
 mod files;
 mod guide;
+mod hints;
 mod judge;
 mod keys;
 mod lab;
@@ -42,8 +43,9 @@ use super::view::Tone;
 pub use app::Desks;
 pub use files::{FileRow, Tree};
 pub use guide::Guide;
+pub use hints::{ExplainOrder, Explained, HintOrder, Hints, SayWatch, Saying};
 pub use judge::{Edits, Problem, QuickFix, judge, severity_order};
-pub use lab::{LabWork, Newest};
+pub use lab::{Known, LabWork, Newest};
 pub use output::{Jump, Output, OutputTab};
 pub use remembered::{Remembered, Shares};
 pub use run::{AskOrder, KEPT, RunSeen, RunWatch};
@@ -148,6 +150,12 @@ pub enum DeskOrder {
         /// At which lab.
         lab: String,
     },
+    /// Give a hint.
+    Hint(Box<HintOrder>),
+    /// Explain something.
+    Explain(Box<ExplainOrder>),
+    /// End what is on its way of either.
+    Hush,
 }
 
 /// A file to be saved.
@@ -234,8 +242,12 @@ pub enum DeskNews {
     Edited(String, Result<String, String>),
     /// A second went by while something is in progress.
     Second,
-    /// What the history knows of the newest attempt; `None` where there is none.
-    LookedBack(Box<Result<Option<Newest>, EngineError>>),
+    /// What the history knows of the lab.
+    LookedBack(Box<Result<Known, EngineError>>),
+    /// A hint came further, or is whole.
+    Hinted,
+    /// An explanation came further, or is whole.
+    Explained,
 }
 
 /// What a desk wants of the panel.

@@ -82,8 +82,10 @@ impl Desk {
             DeskNews::Answered(result) => self.answered(result),
             DeskNews::Edited(path, result) => self.edited_outside(&path, result),
             DeskNews::Second => self.second(),
+            DeskNews::Hinted => self.hinted(),
+            DeskNews::Explained => self.explaining(),
             DeskNews::LookedBack(result) => match *result {
-                Ok(newest) => self.looked_back(newest),
+                Ok(known) => self.looked_back(known),
                 Err(e) => self.tell(Tone::Warn, format!("earlier attempts are not known: {e}")),
             },
         }
@@ -107,6 +109,10 @@ impl Desk {
             self.tree.go_to(&first);
         }
         self.open_drafts();
+        // Where only one pane is seen, one begins with what is to be done.
+        if self.narrow && self.lab.is_some() {
+            self.focus_on(Pane::Guide);
+        }
     }
 
     fn take_drafts(&mut self, drafts: Vec<(String, crate::workspace::Draft)>, troubles: Vec<String>) {

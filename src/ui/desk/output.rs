@@ -17,7 +17,7 @@ use crate::ui::view::Tone;
 use super::judge::severity_order;
 use super::run::RunWatch;
 use super::text::Shown;
-use super::{Desk, DeskNews, Pane};
+use super::{Desk, DeskNews, Explained, Pane};
 
 /// A tab of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +61,8 @@ impl OutputTab {
 pub enum Jump {
     /// A place in a file; lines and columns from 0.
     File(String, usize, usize),
+    /// A file that is not there yet.
+    New(String),
     /// A step, which unfolds.
     Step(usize),
     /// A check, which unfolds.
@@ -104,6 +106,12 @@ pub struct Output {
     pub(super) stopping: bool,
     /// Whether a second is being waited for.
     pub(super) ticking: bool,
+    /// The last line of the hint that was given last, in the results.
+    pub(super) hint_at: Option<usize>,
+    /// What was explained last.
+    pub(super) explained: Option<Explained>,
+    /// Why the assistant was not heard, as it was told last.
+    pub(super) noted: Option<String>,
 }
 
 impl Output {
@@ -273,6 +281,7 @@ impl Desk {
                 self.output.follow = false;
                 self.make_build();
             }
+            Some(Jump::New(path)) => self.begin_file(&path),
             Some(Jump::Check(id)) => self.turn_check(&id),
             None => {}
         }
@@ -317,6 +326,7 @@ impl Desk {
                     more.push((Tone::Accent, words));
                 }
                 self.long(&more, 8, place.as_ref(), &mut lines);
+                self.problem_explained(&buffer.path, problem.line, &problem.code, &mut lines);
             }
         }
         if lines.is_empty() {
@@ -364,7 +374,7 @@ impl Desk {
             self.make_build();
         }
         if judged {
-            self.make_results();
+            self.make_lab();
         }
         if building || judged {
             self.tick();

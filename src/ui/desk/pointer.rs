@@ -8,7 +8,7 @@ use crate::ui::editor::Answer;
 use crate::ui::view::Tone;
 
 use super::text::Shown;
-use super::{Desk, OutputTab, Pane, Wish};
+use super::{Desk, Pane, Wish};
 
 /// Lines that one turn of the wheel goes.
 const WHEEL: isize = 3;

@@ -18,11 +18,22 @@ const EXCERPT: usize = 10;
 /// Names that are told; the others are counted.
 const NAMED: usize = 4;
 
+/// What was told already, and is not told again further down.
+#[derive(Default)]
+struct Told {
+    outputs: BTreeSet<&'static str>,
+    /// Failure codes whose hints stand there.
+    codes: BTreeSet<String>,
+    /// The last line of the hint that was given last.
+    hint: Option<usize>,
+}
+
 impl Desk {
     /// The lines of the results.
     pub(super) fn make_results(&mut self) {
         let Some(work) = &self.lab else { return };
         let mut lines: Vec<Line> = Vec::new();
+        let mut told = Told::default();
         match work.seen() {
             None => {
                 let mut line = TextLine::new(Tone::Muted, "Nothing was submitted yet. ");
@@ -36,7 +47,6 @@ impl Desk {
                     self.measures(&seen, &mut lines);
                     self.since(work, &seen, &mut lines);
                 }
-                let mut told = BTreeSet::new();
                 for (n, task) in work.lab.tasks.iter().enumerate() {
                     lines.push((TextLine::blank(), None));
                     self.task_lines(work, &seen, (n, task), &mut told, &mut lines);
@@ -46,7 +56,26 @@ impl Desk {
                 }
             }
         }
+        // The cursor stays with what it is on, also when something comes or goes above it.
+        let here = self.place_in_check();
         self.output.set(OutputTab::Results, lines);
+        self.output.hint_at = told.hint;
+        if let Some((check, below)) = here {
+            let first = self.first_line_of(&check);
+            self.output.stand(OutputTab::Results, first.map_or(0, |line| line + below));
+        }
+    }
+
+    /// The check under the cursor, and how far below its first line that is.
+    fn place_in_check(&self) -> Option<(String, usize)> {
+        let check = self.check_here()?;
+        let below = self.output.cursor(OutputTab::Results).checked_sub(self.first_line_of(&check)?)?;
+        Some((check, below))
+    }
+
+    fn first_line_of(&self, check: &str) -> Option<usize> {
+        let is = |jump: &Option<Jump>| matches!(jump, Some(Jump::Check(id)) if id == check);
+        self.output.jumps(OutputTab::Results).iter().position(is)
     }
 
     /// What came of it, in words.
@@ -72,14 +101,15 @@ impl Desk {
         }
         if let Some(trouble) = &seen.trouble {
             self.long(&[(Tone::Warn, format!("▲ Could not be judged: {}", trouble.message))], 2, None, lines);
-            let mut more = vec![(Tone::Plain, "  This is no failure of yours, and does not count.".to_owned())];
             if !trouble.hint.is_empty() {
-                more.push((Tone::Muted, format!(" {}", trouble.hint)));
+                let pieces = [(Tone::Muted, "  what to do  ".to_owned()), (Tone::Plain, trouble.hint.clone())];
+                self.long(&pieces, 14, None, lines);
             }
-            self.long(&more, 2, None, lines);
+            let words = "  This says nothing about your files, and does not count as an attempt.";
+            self.long(&[(Tone::Plain, words.to_owned())], 2, None, lines);
         } else if let Some(report) = &seen.report {
             let (tone, words) = verdict_words(report, work.lab.judge.min_score);
-            let mut pieces = vec![(tone, words), (Tone::Muted, format!(", {}", place_words(report)))];
+            let mut pieces = vec![(tone, words), (Tone::Muted, format!("; {}", place_words(report)))];
             if work.judging.is_none() {
                 pieces.push((Tone::Muted, format!(", {} ago", age(self.now, report.started))));
             }
@@ -104,7 +134,7 @@ impl Desk {
 
     /// What is different from the attempt before.
     fn since(&self, work: &LabWork, seen: &Seen, lines: &mut Vec<Line>) {
-        let newest = work.newest.as_ref().filter(|n| seen.attempt == Some(n.attempt.id));
+        let newest = work.newest.as_ref().filter(|n| seen.attempt == Some(n.attempt.id) && seen.trouble.is_none());
         let Some(Newest { attempt, before: Some((before, changes)), .. }) = newest else { return };
         let points = i64::from(attempt.score) - i64::from(before.score);
         let mut pieces = vec![(Tone::Muted, "  Since the attempt before: ".to_owned())];
@@ -113,16 +143,13 @@ impl Desk {
             more if more > 0 => pieces.push((Tone::Good, format!("{} more", count(more as usize, "point")))),
             less => pieces.push((Tone::Bad, format!("{} less", count(less.unsigned_abs() as usize, "point")))),
         }
+        pieces.push((Tone::Muted, format!("; {}", changed_files(changes))));
+        self.long(&pieces, 4, None, lines);
         for (tone, words, names) in changed_checks(changes) {
             if !names.is_empty() {
-                pieces.push((Tone::Muted, "; ".to_owned()));
-                pieces.push((tone, format!("{words} ")));
-                pieces.push((Tone::Plain, named(&names)));
+                self.long(&[(tone, format!("    {words}  ")), (Tone::Plain, named(&names))], 15, None, lines);
             }
         }
-        pieces.push((Tone::Muted, "; ".to_owned()));
-        pieces.push((Tone::Muted, changed_files(changes)));
-        self.long(&pieces, 2, None, lines);
     }
 
     fn task_lines(
@@ -130,7 +157,7 @@ impl Desk {
         work: &LabWork,
         seen: &Seen,
         (n, task): (usize, &Task),
-        told: &mut BTreeSet<&'static str>,
+        told: &mut Told,
         lines: &mut Vec<Line>,
     ) {
         let mut title = vec![(Tone::Strong, format!("{}. {}", n + 1, task.title))];
@@ -138,8 +165,24 @@ impl Desk {
             title.push((if got == most { Tone::Good } else { Tone::Muted }, format!("  {got}/{most}")));
         }
         self.long(&title, 3, None, lines);
+        // The task's own hints stand where someone is stuck with it.
+        let stuck = task.checks.iter().find(|check| seen.failures_of(&check.id).next().is_some());
+        if stuck.is_none() {
+            self.hints(work, &task.id, None, told, lines);
+        }
         for check in &task.checks {
-            self.check_lines(work, seen, check, told, lines);
+            let more = stuck.filter(|s| s.id == check.id).map(|_| task.id.as_str());
+            self.check_lines(work, seen, (check, more), told, lines);
+        }
+    }
+
+    /// The hints for a failure code or a task.
+    fn hints(&self, work: &LabWork, key: &str, jump: Option<&Jump>, told: &mut Told, lines: &mut Vec<Line>) {
+        let indent = if jump.is_some() { 4 } else { 3 };
+        let hints = work.hint_lines(key, self.width, indent);
+        lines.extend(hints.into_iter().map(|line| (line, jump.cloned())));
+        if work.newest_hint().is_some_and(|newest| newest == key) {
+            told.hint = lines.len().checked_sub(1);
         }
     }
 
@@ -147,8 +190,8 @@ impl Desk {
         &self,
         work: &LabWork,
         seen: &Seen,
-        check: &Check,
-        told: &mut BTreeSet<&'static str>,
+        (check, task): (&Check, Option<&str>),
+        told: &mut Told,
         lines: &mut Vec<Line>,
     ) {
         let jump = Jump::Check(check.id.clone());
@@ -178,26 +221,37 @@ impl Desk {
         let mut any = false;
         for failure in seen.failures_of(&check.id) {
             any = true;
-            self.failure_lines(failure, lines);
+            self.failure_lines(failure, &jump, lines);
+            if told.codes.insert(failure.code.clone()) {
+                let place = lines.last().and_then(|(_, jump)| jump.clone());
+                self.hints(work, &failure.code, place.as_ref(), told, lines);
+            }
+        }
+        if let Some(task) = task {
+            self.hints(work, task, Some(&jump), told, lines);
         }
         if !any && !result.observed.is_empty() {
             self.long(&[(Tone::Muted, format!("    {}", result.observed))], 4, Some(&jump), lines);
         }
         if let Some(report) = seen.report.as_ref().filter(|_| any) {
-            self.excerpt(report, &check.kind, told, lines);
+            self.excerpt(report, &check.kind, &jump, told, lines);
         }
     }
 
     /// What is wrong: words, place, what was expected and found, what to think about.
-    fn failure_lines(&self, failure: &Failure, lines: &mut Vec<Line>) {
-        let there = failure.file.as_ref().filter(|file| self.tree.has(file));
-        let jump = there.map(|file| Jump::File(file.clone(), failure.line.unwrap_or(1).saturating_sub(1), 0));
+    fn failure_lines(&self, failure: &Failure, check: &Jump, lines: &mut Vec<Line>) {
+        let there = failure.file.as_ref().is_some_and(|file| self.tree.has(file));
+        let jump = failure.file.clone().map(|file| match failure.line {
+            _ if !there => Jump::New(file),
+            line => Jump::File(file, line.unwrap_or(1).saturating_sub(1), 0),
+        });
+        let jump = jump.or_else(|| Some(check.clone()));
         let tone = if failure.warning { Tone::Warn } else { Tone::Bad };
         self.long(&[(tone, format!("    {}", failure.message))], 4, jump.as_ref(), lines);
         if let Some(file) = &failure.file {
             let place = failure.line.map_or_else(|| file.clone(), |line| format!("{file}:{line}"));
             let mut pieces = vec![(Tone::Accent, format!("    {place}"))];
-            let words = if there.is_some() { "  enter goes there" } else { "  is not there yet" };
+            let words = if there { "  enter goes there" } else { "  is not there yet; enter begins it" };
             pieces.push((Tone::Muted, words.to_owned()));
             self.long(&pieces, 4, jump.as_ref(), lines);
         }
@@ -213,25 +267,25 @@ impl Desk {
     }
 
     /// The end of what the build or the containers printed, below the first failure that it may explain.
-    fn excerpt(&self, report: &Report, kind: &str, told: &mut BTreeSet<&'static str>, lines: &mut Vec<Line>) {
+    fn excerpt(&self, report: &Report, kind: &str, check: &Jump, told: &mut Told, lines: &mut Vec<Line>) {
         let (what, text) = match kind.split('.').next() {
             Some("build") => ("build", &report.notes.build_logs),
             Some("run" | "stop") => ("run", &report.notes.runtime_logs),
             _ => return,
         };
         let all: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
-        if all.is_empty() || !told.insert(what) {
+        if all.is_empty() || !told.outputs.insert(what) {
             return;
         }
         let first = all.len().saturating_sub(EXCERPT);
         if first > 0 {
             let words = format!("    … {} before", count(first, "line"));
-            lines.push((TextLine::new(Tone::Muted, words), None));
+            lines.push((TextLine::new(Tone::Muted, words), Some(check.clone())));
         }
         for line in &all[first..] {
             let mut shown = TextLine::new(Tone::Muted, "    │ ");
             shown.push(Tone::Muted, line.replace('\t', "    "));
-            lines.push((shown, None));
+            lines.push((shown, Some(check.clone())));
         }
     }
 
@@ -261,18 +315,20 @@ impl Desk {
         let first = first.or_else(|| seen.results.iter().find(|r| r.status == CheckStatus::Warned));
         let Some(check) = first.map(|r| Jump::Check(r.id.clone())) else { return };
         let jumps = self.output.jumps(OutputTab::Results);
-        if let Some(at) = jumps.iter().rposition(|jump| jump.as_ref() == Some(&check)) {
+        if let Some(at) = jumps.iter().position(|jump| jump.as_ref() == Some(&check)) {
             // What is wrong stands below, if there is anything to go to.
-            let below = jumps.get(at + 1).is_some_and(|jump| matches!(jump, Some(Jump::File(..))));
-            self.output.stand(OutputTab::Results, if below { at + 1 } else { at });
+            let own = jumps[at..].iter().take_while(|jump| jump.as_ref() == Some(&check)).count();
+            let below = matches!(jumps.get(at + own), Some(Some(Jump::File(..) | Jump::New(_))));
+            self.output.stand(OutputTab::Results, if below { at + own } else { at });
         }
     }
 
     /// The check that the line under the cursor of the results belongs to.
     pub(super) fn check_here(&self) -> Option<String> {
         let cursor = self.output.cursor(OutputTab::Results);
-        let above = self.output.jumps(OutputTab::Results).iter().take(cursor + 1).rev();
-        above.flatten().find_map(|jump| match jump {
+        // All lines of a check lead somewhere; those between checks do not.
+        let above = self.output.jumps(OutputTab::Results).get(..=cursor)?.iter().rev();
+        above.map_while(Option::as_ref).find_map(|jump| match jump {
             Jump::Check(id) => Some(id.clone()),
             _ => None,
         })
@@ -368,7 +424,7 @@ fn changed_checks(changes: &Changes) -> [(Tone, &'static str, Vec<&str>); 2] {
         let changed = changes.checks.iter().filter(move |c| is(&c.after) == passed && is(&c.before) != passed);
         changed.filter(|c| c.after.as_deref() != Some("not_reached")).map(|c| c.title.as_str()).collect()
     };
-    [(Tone::Good, "now good:", with(true)), (Tone::Bad, "now wrong:", with(false))]
+    [(Tone::Good, "now good ", with(true)), (Tone::Bad, "now wrong", with(false))]
 }
 
 fn changed_files(changes: &Changes) -> String {

@@ -169,6 +169,21 @@ impl Desk {
         self.order(DeskOrder::Read(path.to_owned()));
     }
 
+    /// Begins a file that is not there: nothing is on the disk before it is saved.
+    pub(super) fn begin_file(&mut self, path: &str) {
+        if self.tree.has(path) || self.buffers.of(path).is_some() || crate::workspace::check_path(path).is_err() {
+            self.open_file(path, None);
+        } else {
+            let buffer = Buffer { shown: Shown::Text, gone: true, ..Buffer::new(path.to_owned()) };
+            self.buffers.open.push(buffer);
+            self.buffers.current = self.buffers.open.len() - 1;
+            self.tell(Tone::Muted, format!("{path} is new; ctrl-s saves it"));
+        }
+        self.focus_on(super::Pane::Editor);
+        self.typing = true;
+        self.follow_text();
+    }
+
     /// A file was read.
     pub(super) fn text_read(&mut self, path: &str, result: Result<Opened, crate::engine::EngineError>) {
         let draft = self.drafts.iter().position(|(p, _)| p == path).map(|at| self.drafts.remove(at).1);

@@ -106,7 +106,7 @@ fn goes_on(cx: &Cx<'_>, lab: &str) -> Cell {
     match session(cx, lab) {
         Some(session) => {
             let left = left(cx, &session);
-            Cell::toned(format!("{} {}", session.id, left.text), left.tone)
+            Cell::toned(format!("{} {}", session.id, left.text).trim_end(), left.tone)
         }
         None => Cell::default(),
     }
