@@ -6,7 +6,7 @@
 Judges the solution of a lab (lab1) both ways, and does what a person would do by hand, rounds of each kind in turn.
 Prints medians of one run, their ratio, and where a judge's time went:
   quick    `ondeck judge LAB --session ID`, over `docker build`, `docker run` and a request in the same session
-  clean    `ondeck judge LAB --dir DIR --clean`, over a session's start, the files, the same commands, and its end
+  clean    `ondeck judge LAB --dir DIR`, over a session's start, the files, the same commands, and its end
 The layers are built once before, so both find them in the cache of a session, and neither does in a fresh one.
 """
 
@@ -63,7 +63,7 @@ def by_hand(session):
 
 
 def judge(*where):
-    report = json.loads(run(PROGRAM, "judge", LAB, *where, "--json"))
+    report = json.loads(run(PROGRAM, "judge", FOLDER, *where, "--json", "--no-record"))
     if not report["passed"] or report["score"] != report["max_score"]:
         sys.exit(f"the solution of {LAB} does not pass: {report['failures']} {report['error']}")
     return report
@@ -111,7 +111,7 @@ def main():
 
         ours, plain, reports = [], [], []
         for _ in range(ROUNDS):
-            seconds, report = timed(lambda: judge("--dir", files, "--clean"))
+            seconds, report = timed(lambda: judge("--dir", files))
             ours.append(seconds)
             reports.append(report)
             plain.append(timed(lambda: whole_by_hand(files))[0])
