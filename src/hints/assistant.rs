@@ -123,10 +123,8 @@ impl Assistant {
             let (prompt, guard) = asked.map_err(|e| format!("the question could not be put: {e}"))?;
             self.answer(&prompt, &guard, &show).await
         };
-        match tokio::time::timeout(self.config.timeout.0, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("the assistant did not answer within {}", self.config.timeout)),
-        }
+        let late = |_| Err(format!("the assistant did not answer within {}", self.config.timeout));
+        tokio::time::timeout(self.config.timeout.0, answer).await.unwrap_or_else(late)
     }
 
     fn take(&self, session: &str) -> Result<(), String> {
