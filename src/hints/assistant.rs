@@ -203,15 +203,12 @@ impl Assistant {
         let mut heard = false;
         let mut open = true;
         while open {
-            let all = match response.chunk().await.map_err(|error| self.broken(error))? {
-                Some(bytes) => {
-                    size += bytes.len();
-                    events.feed(&bytes).map_err(garbage)?
-                }
-                None => {
-                    open = false;
-                    events.end().into_iter().collect()
-                }
+            let all = if let Some(bytes) = response.chunk().await.map_err(|error| self.broken(error))? {
+                size += bytes.len();
+                events.feed(&bytes).map_err(garbage)?
+            } else {
+                open = false;
+                events.end().into_iter().collect()
             };
             for said in all.iter().map(|data| wire::read(self.config.provider, data)) {
                 // A last event that cannot be read was not sent whole.
