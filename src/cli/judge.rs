@@ -204,6 +204,22 @@ struct Seen {
     shown: bool,
 }
 
+impl Seen {
+    /// Something else is being done.
+    fn begin(&mut self, text: String) {
+        show(self, &text);
+        self.now = text;
+    }
+}
+
+/// Shows what is being done, over what was shown before.
+fn show(seen: &mut Seen, text: &str) {
+    let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col.max(10)));
+    // Nobody may be left to read it.
+    let _ = write!(io::stderr(), "\r\x1b[K  {}", fit(text, columns - 3));
+    seen.shown = true;
+}
+
 impl Watch {
     fn new(signs: Signs) -> Self {
         Self { signs, terminal: io::stderr().is_terminal(), seen: Mutex::default() }
@@ -214,17 +230,17 @@ impl Watch {
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match event {
             Event::Plan(titles) => seen.titles = titles,
-            Event::Step(text) if self.terminal => self.now(&mut seen, text),
+            Event::Step(text) if self.terminal => seen.begin(text),
             Event::Step(text) => tell(&text),
             Event::Begins(id) => {
                 let title = seen.titles.iter().find(|(known, _)| *known == id).map(|(_, title)| title.clone());
                 if self.terminal {
-                    self.now(&mut seen, title.unwrap_or(id));
+                    seen.begin(title.unwrap_or(id));
                 }
             }
             Event::Line(text) if self.terminal => {
                 let line = format!("{}: {text}", seen.now);
-                self.line(&mut seen, &line);
+                show(&mut seen, &line);
             }
             Event::Line(_) => {}
             Event::Ended(check, failures) => {
@@ -250,19 +266,6 @@ impl Watch {
             line = format!("{line}\n    {}: {}", failure.code, failure.message);
         }
         line
-    }
-
-    fn now(&self, seen: &mut Seen, text: String) {
-        self.line(seen, &text);
-        seen.now = text;
-    }
-
-    /// Shows what is being done, over what was shown before.
-    fn line(&self, seen: &mut Seen, text: &str) {
-        let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col.max(10)));
-        // Nobody may be left to read it.
-        let _ = write!(io::stderr(), "\r\x1b[K  {}", fit(text, columns - 3));
-        seen.shown = true;
     }
 
     fn wipe(&self, seen: &mut Seen) {

@@ -69,7 +69,7 @@ impl Kept {
             if !text.ends_with('\n') {
                 text.push('\n');
             }
-            text += &format!("… {} bytes left out\n", self.dropped);
+            text = format!("{text}… {} bytes left out\n", self.dropped);
         }
         let tail: Vec<u8> = self.tail.iter().copied().collect();
         text.push_str(&harmless(&String::from_utf8_lossy(&tail)));

@@ -38,7 +38,7 @@ fn variables_are_replaced_as_a_build_does() {
 fn a_text_that_grows_by_its_variables_stops_growing() {
     let mut text = "FROM a\nENV A0=xxxxxxxxxx\n".to_owned();
     for n in 1..60 {
-        text.push_str(&format!("ENV A{n}=$A{0}$A{0}\n", n - 1));
+        text = format!("{text}ENV A{n}=$A{0}$A{0}\n", n - 1);
     }
     text.push_str("USER $A59\n");
     with(&text, |reading| assert_eq!(reading.words(61), [None]));

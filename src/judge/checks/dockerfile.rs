@@ -114,7 +114,7 @@ impl Parses {
             }
             let more = recipe.file.problems.len().saturating_sub(SHOWN);
             if let (Some(last), 1..) = (found.last_mut(), more) {
-                last.message += &format!(" (And {more} more.)");
+                last.message = format!("{} (And {more} more.)", last.message);
             }
             let instructions = count(recipe.file.instructions.len(), "instruction");
             Ok(Seen::of(if found.is_empty() { instructions } else { "cannot be read".to_owned() }, found))
