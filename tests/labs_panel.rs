@@ -94,7 +94,7 @@ async fn a_lab_is_picked_started_judged_put_back_and_ended() {
     panel.keys("\r");
     panel.wait("what changed", |s| s.contains("greeting.txt") && s.contains("failed › passed"));
     panel.keys("\x1b");
-    panel.wait("the list with its sign", |s| s.contains("● greet"));
+    panel.wait("the list with its sign", |s| s.contains("● greet") && s.contains("⏎ workspace"));
     panel.keys("r");
     panel.see("/workspace of session");
     panel.keys("y");

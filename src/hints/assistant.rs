@@ -123,10 +123,8 @@ impl Assistant {
             let (prompt, guard) = asked.map_err(|e| format!("the question could not be put: {e}"))?;
             self.answer(&prompt, &guard, &show).await
         };
-        match tokio::time::timeout(self.config.timeout.0, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("the assistant did not answer within {}", self.config.timeout)),
-        }
+        let late = |_| Err(format!("the assistant did not answer within {}", self.config.timeout));
+        tokio::time::timeout(self.config.timeout.0, answer).await.unwrap_or_else(late)
     }
 
     fn take(&self, session: &str) -> Result<(), String> {
@@ -205,15 +203,12 @@ impl Assistant {
         let mut heard = false;
         let mut open = true;
         while open {
-            let all = match response.chunk().await.map_err(|error| self.broken(error))? {
-                Some(bytes) => {
-                    size += bytes.len();
-                    events.feed(&bytes).map_err(garbage)?
-                }
-                None => {
-                    open = false;
-                    events.end().into_iter().collect()
-                }
+            let all = if let Some(bytes) = response.chunk().await.map_err(|error| self.broken(error))? {
+                size += bytes.len();
+                events.feed(&bytes).map_err(garbage)?
+            } else {
+                open = false;
+                events.end().into_iter().collect()
             };
             for said in all.iter().map(|data| wire::read(self.config.provider, data)) {
                 // A last event that cannot be read was not sent whole.

@@ -17,6 +17,8 @@ mod redact;
 mod wire;
 
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod tests;
 
 use crate::config::Secrets;

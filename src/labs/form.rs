@@ -234,11 +234,14 @@ pub(super) struct Proof {
     pub starter: Part<At<StarterForm>>,
     /// Submissions that must fail, by the names of their folders in `bad`.
     #[serde(default)]
-    pub bad: Part<Option<At<Named<Part<At<BadForm>>>>>>,
+    pub bad: Part<Submissions<BadForm>>,
     /// Submissions that must pass, by the names of their folders in `good`.
     #[serde(default)]
-    pub good: Part<Option<At<Named<Part<At<GoodForm>>>>>>,
+    pub good: Part<Submissions<GoodForm>>,
 }
+
+/// Submissions by the names of their folders.
+pub(super) type Submissions<T> = Option<At<Named<Part<At<T>>>>>;
 
 /// What the starter gives.
 #[derive(Deserialize, JsonSchema)]

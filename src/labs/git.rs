@@ -21,8 +21,10 @@ use tokio::process::{Child, Command};
 use crate::config::{Config, ConfigError, GitLabs};
 use crate::text::clean;
 
+use super::tree::hex;
+
 /// How long one repository may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Most that is kept of what git says.
 const MOST: u64 = 64 << 10;
 /// Where the name of the commit that is read stands.
@@ -53,7 +55,7 @@ fn folder(copies: &Path, source: &GitLabs) -> PathBuf {
     hash.update(&source.url);
     hash.update([0]);
     hash.update(source.branch.as_deref().unwrap_or_default());
-    let digest: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&hash.finalize()[..6]);
     let last = source.url.trim_end_matches('/').trim_end_matches(".git").rsplit(['/', ':']).next().unwrap_or_default();
     let plain = |ch: &char| ch.is_ascii_alphanumeric() || matches!(ch, '-' | '_');
     let name: String = last.chars().filter(plain).take(40).collect();

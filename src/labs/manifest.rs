@@ -209,7 +209,7 @@ impl Reading<'_> {
         inner.join("/")
     }
 
-    fn between<T: PartialOrd + std::fmt::Display>(&mut self, value: Option<&At<T>>, least: T, most: T) {
+    fn between<T: Copy + PartialOrd + std::fmt::Display>(&mut self, value: Option<&At<T>>, least: T, most: T) {
         if let Some(At { value, place }) = value
             && (*value < least || *value > most)
         {
@@ -535,7 +535,7 @@ impl Reading<'_> {
         }
         let timeout = form.timeout.0.flatten();
         Rules {
-            timeout: self.lasts(timeout).unwrap_or(Duration::from_secs(300)),
+            timeout: self.lasts(timeout).unwrap_or(Duration::from_mins(5)),
             min_score: min_score.map_or(0, |score| score.value),
         }
     }

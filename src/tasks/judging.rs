@@ -150,7 +150,9 @@ async fn aside(ask: JudgeAsk, watch: &JudgeWatch, teller: &Teller) -> Result<(Re
     let work = move || {
         let tell = |event: Event| told(&watch, &teller, event);
         // Nothing is ever sent: the other end goes with the task.
-        let cancel = async { drop(stopped.await) };
+        let cancel = async {
+            let _ = stopped.await;
+        };
         // Nobody waits any more when it was cancelled.
         let _ = done.send(runtime.block_on(ask.judge(&tell, cancel)));
         drop(busy);

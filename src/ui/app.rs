@@ -544,5 +544,8 @@ fn loaded<T>(result: Result<T, EngineError>) -> Loaded<T> {
 /// What an action is refused for.
 pub fn refusal(app: &App, action: &Action, scope: Scope) -> Option<String> {
     let entry = super::action::ACTIONS.iter().find(|e| e.action == *action && e.scope == scope)?;
+    if let Some(reason) = app.lab_refusal(action, scope) {
+        return Some(reason);
+    }
     if entry.writes { app.snap.cannot_write().map(str::to_owned) } else { None }
 }

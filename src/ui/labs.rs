@@ -13,6 +13,7 @@ use crate::sessions::Session;
 use crate::store::{Attempt, Changes, Progress};
 use crate::tasks::{Job, JudgeWatch, LabWatch, TaskId};
 
+use super::action::{Action, Scope};
 use super::app::{App, Focus};
 use super::detail::{Loaded, Tab};
 use super::message::Effect;
@@ -165,6 +166,16 @@ impl App {
             Some(inside) => session_of(std::slice::from_ref(&inside.session), &self.settings.owner, lab),
             None => session_of(&all(&self.snap), &self.settings.owner, lab),
         }
+    }
+
+    /// What an action on a lab is refused for: most need a session.
+    pub(super) fn lab_refusal(&self, action: &Action, scope: Scope) -> Option<String> {
+        if scope != Scope::Lab || *action == Action::Workspace || self.snap.cannot_write().is_some() {
+            return None;
+        }
+        let lab = self.lab_here()?;
+        let missing = self.lab_session(&lab).is_none();
+        missing.then(|| format!("no session of yours runs for {lab}; enter starts one"))
     }
 
     /// The lab that the keys are about.

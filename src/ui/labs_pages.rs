@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::{ConfigError, Symbols};
+use crate::fleet::snapshot::Status;
 use crate::judge::{CheckResult, CheckStatus, Failure, Report};
 use crate::labs::Lab;
 use crate::store::{ChangeKind, Changes, Mode, Verdict};
@@ -46,6 +47,11 @@ impl App {
             width: usize::from(self.areas().inside.width),
             lines: Vec::new(),
         };
+        if let Some(task) = self.labs.start_of(id).and_then(|w| self.tasks.get(w.task()?)) {
+            let sign = format!("{} ", self.settings.symbols.partial);
+            page.led(&[(Tone::Plain, task.progress_words())], vec![(Tone::Status(Status::Partial), sign)], 2);
+            page.blank();
+        }
         match tab {
             Tab::Tasks => {
                 let judged = self.labs.judged(id).map(|w| w.lock());
@@ -59,7 +65,7 @@ impl App {
                 page.flow(&[(Tone::Plain, lab.summary.clone())], "");
                 page.say(Tone::Muted, "This lab has no instructions besides its tasks.");
             }
-            _ => page.lines = markdown(&lab.readme, page.width),
+            _ => page.lines.extend(markdown(&lab.readme, page.width)),
         }
         page.lines
     }

@@ -18,7 +18,7 @@ use crate::judge::{Event, Tell, Trouble};
 use crate::labs::BuildPlan;
 
 /// How long a build may take where the lab does not say.
-const USUAL: Duration = Duration::from_secs(120);
+const USUAL: Duration = Duration::from_mins(2);
 /// Bytes that a build may put on the disk.
 const MOST: u64 = 4 << 30;
 /// Free bytes without which nothing can be built.
@@ -146,7 +146,7 @@ pub(crate) async fn build_in(case: &mut Case<'_>, dir: &Path, wish: &Wish) -> Re
     })?;
     let context = match context(dir, &plan) {
         Ok(context) => context,
-        Err(message) => return Ok(broken(Found::new("BUILD_FAILED", message), Kept::default())),
+        Err(message) => return Ok(broken(Found::new("BUILD_FAILED", message), &Kept::default())),
     };
     let Case { bench, printed, dockerfile, tell, .. } = case;
     let bench = bench.as_ref().ok_or_else(|| Trouble::new("J_DAEMON", "there is no Docker to build with", ""))?;
@@ -202,7 +202,7 @@ pub(crate) async fn build_in(case: &mut Case<'_>, dir: &Path, wish: &Wish) -> Re
         Ended::Cancelled if cut.load(Ordering::Relaxed) == Cut::Full as u8 => return Err(full(before)),
         Ended::Cancelled if cut.load(Ordering::Relaxed) == Cut::Disk as u8 => {
             let most = crate::text::size(MOST);
-            broken(Found::new("BUILD_DISK", format!("the build put more than {most} on the disk and was ended")), log)
+            broken(Found::new("BUILD_DISK", format!("the build put more than {most} on the disk and was ended")), &log)
         }
         Ended::Cancelled => {
             let running = build.steps.iter().find(|s| {
@@ -212,9 +212,9 @@ pub(crate) async fn build_in(case: &mut Case<'_>, dir: &Path, wish: &Wish) -> Re
             let seconds = timeout.as_secs_f64();
             let message = format!("the build was not done after {seconds} s and was ended{step}");
             let place = running.and_then(|s| s.at.as_ref()).and_then(|at| line_of(recipe?, at));
-            broken(placed(Found::new("BUILD_TIMEOUT", message), recipe, place), log)
+            broken(placed(Found::new("BUILD_TIMEOUT", message), recipe, place), &log)
         }
-        Ended::Failed(failure) => failed(bench, recipe, &failure, before, log).await?,
+        Ended::Failed(failure) => failed(bench, recipe, &failure, before, &log).await?,
     })
 }
 
@@ -224,7 +224,7 @@ async fn failed(
     recipe: Option<&Recipe>,
     failure: &Failure,
     before: Disk,
-    log: Kept,
+    log: &Kept,
 ) -> Result<Made, Trouble> {
     if let Err(error) = bench.engine.ping().await {
         if !bench.recovers().await {
@@ -262,7 +262,7 @@ fn placed(found: Found, recipe: Option<&Recipe>, line: Option<usize>) -> Found {
     }
 }
 
-fn broken(found: Found, log: Kept) -> Made {
+fn broken(found: Found, log: &Kept) -> Made {
     Made::Broken(Arc::new(Broken { observed: found.message.clone(), found, log: log.text() }))
 }
 

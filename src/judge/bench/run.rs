@@ -99,7 +99,7 @@ pub(crate) async fn start(case: &mut Case<'_>, key: &str, plan: &str, variant: &
     let alone = case.lab.run.len() < 2;
     let bench = case.bench()?;
     let network = if alone { None } else { Some(bench.network().await?) };
-    let body = body(&image, key, &plan, variant, network.as_deref(), bench.labels());
+    let body = body(&image, key, &plan, variant, network.as_deref(), &bench.labels());
     let started = async {
         let id = bench.engine.create_container(&bench.name(&plain(key)), body).await?;
         match bench.engine.start(&id).await {
@@ -145,7 +145,7 @@ fn body(
     plan: &RunPlan,
     variant: &Variant,
     network: Option<&str>,
-    labels: BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
 ) -> Value {
     let memory = plan.memory.unwrap_or(MEMORY);
     let tmpfs: BTreeMap<&str, &str> =

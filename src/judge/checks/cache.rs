@@ -33,7 +33,7 @@ pub(super) const KINDS: &[Kind] = &[Kind {
             hint: "A change of this file does not reach the step that should use it; is it copied in before?",
         },
     ],
-    timeout: Duration::from_secs(900),
+    timeout: Duration::from_mins(15),
     late: Some("CACHE_MISS"),
     read: read::<Cache>,
     schema: schema::<Cache>,

@@ -52,7 +52,7 @@ pub(super) const KINDS: &[Kind] = &[
             SYNTAX,
             Code { name: "COMPOSE_PORT", hint: "Which port of the host shall lead to which port of that service?" },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: None,
         read: read::<Valid>,
         schema: schema::<Valid>,
@@ -66,7 +66,7 @@ pub(super) const KINDS: &[Kind] = &[
             SYNTAX,
             Code { name: "COMPOSE_AUDIT", hint: "What does this setting give the service, and does it need that?" },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: None,
         read: read::<Audit>,
         schema: schema::<Audit>,
@@ -84,7 +84,7 @@ pub(super) const KINDS: &[Kind] = &[
             },
             ORDER,
         ],
-        timeout: Duration::from_secs(300),
+        timeout: Duration::from_mins(5),
         late: Some("COMPOSE_UP"),
         read: read::<Up>,
         schema: schema::<Up>,
@@ -98,7 +98,7 @@ fn compose_yaml() -> String {
 }
 
 const fn a_minute() -> Period {
-    Period(Duration::from_secs(60))
+    Period(Duration::from_mins(1))
 }
 
 /// A project as compose understood it, and where its files are in the session.

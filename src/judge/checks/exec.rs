@@ -57,7 +57,7 @@ pub(super) const KINDS: &[Kind] = &[
                 hint: "What a container writes goes with it, unless it writes into a volume; where does it write?",
             },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: Some("STATE_LOST"),
         read: read::<Persists>,
         schema: schema::<Persists>,

@@ -64,11 +64,12 @@ fn word(app: &App, entry: &Entry) -> &'static str {
 }
 
 /// Whether an action means something where one is. A scope's keys are the same in all views.
-fn means(app: &App, action: &Action) -> bool {
-    match action {
+fn means(app: &App, entry: &Entry) -> bool {
+    match &entry.action {
         Action::Prune | Action::Inspect | Action::ToggleStopped | Action::Mark => app.view != View::Labs,
         Action::Reveal | Action::FoldAll => app.detail.tab != Some(Tab::History),
-        _ => true,
+        // Without a session there is nothing to be done but to start one.
+        action => app.lab_refusal(action, entry.scope).is_none(),
     }
 }
 
@@ -76,7 +77,7 @@ fn means(app: &App, action: &Action) -> bool {
 fn hints(app: &App, room: u16) -> Vec<(u16, String, &'static Entry)> {
     let scopes = app.scopes();
     let mut all: Vec<(&'static Entry, String)> = Vec::new();
-    for entry in ACTIONS.iter().filter(|e| e.hint > 0 && scopes.contains(&e.scope) && means(app, &e.action)) {
+    for entry in ACTIONS.iter().filter(|e| e.hint > 0 && scopes.contains(&e.scope) && means(app, e)) {
         let Some(chord) = app.settings.keymap.chords(entry.scope, &entry.action).first() else { continue };
         // A more special scope may have taken the key.
         if app.settings.keymap.lookup(&scopes, *chord) == Some(&entry.action)
