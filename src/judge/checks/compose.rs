@@ -484,3 +484,30 @@ fn mark(model: &mut Value, bench: &Bench) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_published_in_one_form_or_another() {
+        let model = json!({ "services": { "web": { "ports": [
+            { "target": 80, "published": "8080", "protocol": "tcp" },
+            { "target": 81 },
+        ] } } });
+        let lacking = |ports: &[&str]| {
+            let ports = ports.iter().map(|port| (*port).to_owned()).collect();
+            let valid = Valid {
+                file: compose_yaml(),
+                services: Vec::new(),
+                published: BTreeMap::from([("web".to_owned(), ports)]),
+            };
+            valid.unpublished(&model).into_iter().map(|found| found.message).collect::<Vec<_>>()
+        };
+        assert_eq!(lacking(&["8080:80"]), [""; 0]);
+        assert_eq!(
+            lacking(&["8080:80", "80:8080", "81:81"]),
+            ["web does not publish 80:8080", "web does not publish 81:81"]
+        );
+    }
+}
