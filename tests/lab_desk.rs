@@ -268,6 +268,18 @@ fn hints_come_one_step_at_a_time_for_the_failure_under_the_cursor() {
 }
 
 #[test]
+fn what_the_failure_says_itself_is_no_step_of_its_ladder_any_more() {
+    let mut stage = at_lab(120, 36);
+    stage.press(&["S"]);
+    let mut report = failed();
+    report.failures[0].hint = "What does a build get to see of it?".into();
+    ends(&mut stage, 1, report);
+    stage.press(&["H"]);
+    let text = results(&stage);
+    assert!(text.contains("hint 2 of 3") && !text.contains("hint 1 of 3"), "{text}");
+}
+
+#[test]
 fn before_anything_is_handed_in_hints_are_the_tasks() {
     let mut stage = at_lab(80, 24);
     stage.press(&["H"]);

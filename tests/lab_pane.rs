@@ -69,7 +69,7 @@ async fn a_learner_fails_reads_takes_a_hint_mends_and_passes() {
     panel.wait("the failed step", |s| s.contains("✔ .dockerignore leaves out") && s.contains("Dockerfile:6"));
     panel.keys(OUT);
     panel.keys("5H");
-    panel.wait("a hint", |s| s.contains("hint 1 of 4") && s.contains("A step of the build failed"));
+    panel.wait("a hint", |s| s.contains("hint 2 of 4") && s.contains("If COPY failed"));
     panel.keys("\r");
     panel.see("6:1 ⏎ writes");
     panel.keys("\r\x1b[H");

@@ -39,7 +39,7 @@ pub fn at_lab_with(width: u16, height: u16, settings: Settings) -> Stage {
     lab.tasks[0].hints = ladder(&["Look at what lies in the workspace.", "Read what a `.dockerignore` is."]);
     lab.tasks[1].hints = ladder(&["What does the Dockerfile copy?"]);
     let code = [
-        "What does a build get to see of this folder?",
+        "What does a build get to see of it?",
         "Read what a `.dockerignore` does.",
         "Put `.git` and \
         `.env` into a `.dockerignore`:\n\n```\n.git\n.env\n```\n",

@@ -118,15 +118,15 @@ impl LabWork {
     }
 
     /// The hints that were taken for a failure code or a task, as lines: those of this panel as they were said, those
-    /// from before as the lab has them.
-    pub(super) fn hint_lines(&self, key: &str, width: usize, indent: usize) -> Vec<TextLine> {
+    /// from before as the lab has them. What is known already is not said again.
+    pub(super) fn hint_lines(&self, key: &str, known: &str, width: usize, indent: usize) -> Vec<TextLine> {
         let mut lines = Vec::new();
         let before = self.ladders().taken(key, self.hints.taken.get(key).copied().unwrap_or(0));
         let here = |rung: &Rung| {
-            let same = |g: &&Given| g.key == key && g.rung.as_ref().is_some_and(|r| r.number == rung.number);
-            self.hints.given.iter().rev().find(same)
+            let is = |g: &&Given| g.key == key && g.rung.as_ref().is_some_and(|r| r.number == rung.number);
+            self.hints.given.iter().rev().find(is)
         };
-        for rung in before.iter().filter(|rung| here(rung).is_none()) {
+        for rung in before.iter().filter(|rung| here(rung).is_none() && !same(&rung.text, known)) {
             lines.extend(said(&format!("hint {}", rung.label()), &rung.text, true, width, indent));
         }
         for given in self.hints.given.iter().filter(|g| g.key == key) {
@@ -161,6 +161,11 @@ fn ladders(lab: &Lab) -> Ladders {
     }
 }
 
+/// Whether two hints are the same, one of them made harmless.
+fn same(one: &str, other: &str) -> bool {
+    clean(one.trim()) == clean(other.trim())
+}
+
 /// What someone says, below a line that says who.
 fn said(label: &str, text: &str, is_markdown: bool, width: usize, indent: usize) -> Vec<TextLine> {
     let blanks = " ".repeat(indent + 2);
@@ -193,7 +198,17 @@ impl Desk {
             return self.tell(Tone::Good, "all checks are passed; there is nothing to hint at");
         }
         let (stuck, failing) = self.stuck(work, &seen);
-        let rung = work.ladders().next(&stuck, &work.hints.taken);
+        let ladders = work.ladders();
+        let mut taken = work.hints.taken.clone();
+        for failure in &failing {
+            // What the failure itself says may be the first step: that one was read.
+            let first = ladders.codes.get(&failure.code).filter(|rungs| rungs.len() > 1).and_then(|rungs| rungs.first());
+            if first.is_some_and(|first| same(first, &failure.hint)) {
+                let had = taken.entry(failure.code.clone()).or_default();
+                *had = (*had).max(1);
+            }
+        }
+        let rung = ladders.next(&stuck, &taken);
         let own = failing.first().map_or(String::new(), |f| f.hint.clone());
         let key = match (&rung, stuck.first()) {
             (Some(rung), _) => rung.key.clone(),

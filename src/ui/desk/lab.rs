@@ -376,7 +376,7 @@ impl Desk {
             keys.push(&task.id);
             keys.dedup();
             for key in keys {
-                lines.extend(work.hint_lines(key, width, indent));
+                lines.extend(work.hint_lines(key, "", width, indent));
             }
         }
         lines.extend(standing(&seen, work));

@@ -6,6 +6,7 @@ use crate::judge::{CheckStatus, Failure, Metrics, Mode, Report, Verdict};
 use crate::labs::{Check, Task};
 use crate::store::{ChangeKind, Changes};
 use crate::text::{age, count, size};
+use crate::ui::markdown::markdown;
 use crate::ui::panes::text::TextLine;
 use crate::ui::view::Tone;
 
@@ -168,7 +169,7 @@ impl Desk {
         // The task's own hints stand where someone is stuck with it.
         let stuck = task.checks.iter().find(|check| seen.failures_of(&check.id).next().is_some());
         if stuck.is_none() {
-            self.hints(work, &task.id, None, told, lines);
+            self.hints(work, (&task.id, ""), None, told, lines);
         }
         for check in &task.checks {
             let more = stuck.filter(|s| s.id == check.id).map(|_| task.id.as_str());
@@ -177,9 +178,16 @@ impl Desk {
     }
 
     /// The hints for a failure code or a task.
-    fn hints(&self, work: &LabWork, key: &str, jump: Option<&Jump>, told: &mut Told, lines: &mut Vec<Line>) {
+    fn hints(
+        &self,
+        work: &LabWork,
+        (key, known): (&str, &str),
+        jump: Option<&Jump>,
+        told: &mut Told,
+        lines: &mut Vec<Line>,
+    ) {
         let indent = if jump.is_some() { 4 } else { 3 };
-        let hints = work.hint_lines(key, self.width, indent);
+        let hints = work.hint_lines(key, known, self.width, indent);
         lines.extend(hints.into_iter().map(|line| (line, jump.cloned())));
         if work.newest_hint().is_some_and(|newest| newest == key) {
             told.hint = lines.len().checked_sub(1);
@@ -224,11 +232,11 @@ impl Desk {
             self.failure_lines(failure, &jump, lines);
             if told.codes.insert(failure.code.clone()) {
                 let place = lines.last().and_then(|(_, jump)| jump.clone());
-                self.hints(work, &failure.code, place.as_ref(), told, lines);
+                self.hints(work, (&failure.code, &failure.hint), place.as_ref(), told, lines);
             }
         }
         if let Some(task) = task {
-            self.hints(work, task, Some(&jump), told, lines);
+            self.hints(work, (task, ""), Some(&jump), told, lines);
         }
         if !any && !result.observed.is_empty() {
             self.long(&[(Tone::Muted, format!("    {}", result.observed))], 4, Some(&jump), lines);
@@ -262,7 +270,11 @@ impl Desk {
             }
         }
         if !failure.hint.is_empty() {
-            self.long(&[(Tone::Muted, format!("    {}", failure.hint))], 4, jump.as_ref(), lines);
+            for line in markdown(&failure.hint, self.width.saturating_sub(4)) {
+                let mut shown = TextLine::new(Tone::Plain, "    ");
+                shown.pieces.extend(line.pieces);
+                lines.push((shown, jump.clone()));
+            }
         }
     }
 
