@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::court::{BASE, Court, codes, message, says, server};
+use common::court::{BASE, Court, codes, message, says, server, status};
 use ondeck::judge::{CheckStatus, Verdict};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +34,6 @@ async fn a_submission_is_built_run_and_asked_in_a_fresh_session() {
         report.checks.iter().map(|c| (&c.id, c.elapsed_seconds, &c.observed)).collect::<Vec<_>>()
     );
     court.gone().await;
-    let _ = message;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +147,7 @@ async fn what_runs_is_looked_at_from_all_sides() {
          - {id: healthy, kind: run.healthy}\n\
          - {id: readonly, kind: run.readonly, stays_up: 1s, then: [http]}\n\
          - {id: hardened, kind: run.hardened, stays_up: 1s, then: [http]}\n\
-         - {id: exit, kind: run.exit, container: once, code: 3}\n\
+         - {id: exit, kind: run.exit, container: once, exit: 3}\n\
          - {id: tcp, kind: run.tcp, port: 8000, send: \"GET / HTTP/1.0\\r\\n\\r\\n\", expect: 'HTTP/1.0 200'}\n\
          - {id: open, kind: run.tcp, port: 8000}\n\
          - {id: net, kind: run.net, from: client, to: app, port: 8000}\n\
@@ -168,5 +167,144 @@ async fn what_runs_is_looked_at_from_all_sides() {
         report.elapsed_seconds,
         report.checks.iter().map(|c| (&c.id, c.elapsed_seconds, &c.observed)).collect::<Vec<_>>()
     );
+    court.gone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_with_its_place_and_layer() {
+    let court = Court::new();
+    // A build that fails says in which line; nothing that needs the image is made.
+    let lab = Court::lab(
+        "build: {context: .}\nrun: {app: {}}",
+        "- {id: builds, kind: build.succeeds, required: true}\n- {id: up, kind: run.starts}",
+    );
+    let broken = format!("FROM {BASE}\n\nRUN echo so && \\\n    no-such-command\n");
+    let report = court.clean(&lab, &[("Dockerfile", &broken)]).await;
+    assert_eq!(codes(&report), ["BUILD_FAILED"], "{report:#?}");
+    assert_eq!(
+        (report.failures[0].file.as_deref(), report.failures[0].line),
+        (Some("Dockerfile"), Some(3)),
+        "{report:#?}"
+    );
+    assert_eq!(status(&report, "up"), CheckStatus::NotReached);
+
+    let lab = Court::lab(
+        "build: {context: .}\nrun:\n  app: {memory: 64m}\n  lost: {command: [/no/such]}\n  crash: {command: [sh, -c, 'echo last words; exit 9']}\n\
+         \x20 deaf: {command: [sh, -c, 'trap \"\" TERM; while :; do sleep 1; done']}\n  greedy: {memory: 16m, command: [perl, -e, 'my $x = \"x\" x 900_000_000; sleep 9']}\n\
+         \x20 wrong: {command: [perl, /wrong.pl]}",
+        "- {id: loopback, kind: run.http, port: 8000, within: 10s}\n\
+         - {id: refused, kind: run.http, port: 8001, within: 2s}\n\
+         - {id: user, kind: run.nonroot}\n\
+         - {id: no-health, kind: run.healthy}\n\
+         - {id: lost, kind: run.starts, container: lost}\n\
+         - {id: crash, kind: run.http, container: crash, port: 1}\n\
+         - {id: greedy, kind: run.starts, container: greedy, stays_up: 5s}\n\
+         - {id: status, kind: run.http, container: wrong, port: 8000, path: /a, expect: {status: 200}}\n\
+         - {id: json, kind: run.http, container: wrong, port: 8000, path: /a, expect: {status: 404, json: {$.a: 2}}}\n\
+         - {id: body, kind: run.http, container: wrong, port: 8000, path: /a, expect: {body: other}}\n\
+         - {id: deaf, kind: run.stops, container: deaf, within: 1s}",
+    );
+    let dockerfile = format!("FROM {BASE}\nCOPY *.pl /\nCMD [\"perl\", \"/app.pl\"]\n");
+    let wrong = "print $c \"HTTP/1.0 404 Not Found\\r\\n\\r\\n{\\\"a\\\": 1}\";";
+    let files = [
+        ("Dockerfile", dockerfile.as_str()),
+        ("app.pl", &server("127.0.0.1", 8000, &says("fine"))),
+        ("wrong.pl", &server("0.0.0.0", 8000, wrong)),
+    ];
+    let report = court.clean(&lab, &files).await;
+    let expected = [
+        "HTTP_LOOPBACK",
+        "HTTP_REFUSED",
+        "RUN_AS_ROOT",
+        "HEALTH_NONE",
+        "RUN_FAILED",
+        "RUN_EXITED",
+        "RUN_OOM",
+        "HTTP_STATUS",
+        "HTTP_JSON",
+        "HTTP_BODY",
+        "STOP_SLOW",
+    ];
+    assert_eq!(codes(&report), expected, "{report:#?}");
+    let crash = report.failures.iter().find(|failure| failure.check == "crash").unwrap();
+    assert!(crash.message.contains("exit code 9") && crash.found.as_deref() == Some("last words"), "{crash:#?}");
+    court.gone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compose_projects_come_up_in_a_session() {
+    let court = Court::new();
+    // Services stand in for the run plans of their names.
+    let lab = Court::lab(
+        "run: {web: {image: \"debian:bookworm-slim\"}}",
+        "- {id: valid, kind: compose.valid, services: [db, web]}\n\
+         - {id: audit, kind: compose.audit, deny: [docker_socket, privileged, no_memory_limit]}\n\
+         - {id: up, kind: compose.up, within: 60s, order: [db, web], needs: [valid]}\n\
+         - {id: http, kind: run.http, container: web, port: 8000, needs: [up], expect: {body: fine}}",
+    );
+    let service = |more: &str| {
+        format!(
+            "image: {BASE}\n    command: [perl, /app/app.pl]\n    volumes: ['./app:/app:ro', 'data:/data']\n    {more}"
+        )
+    };
+    let file = |db: &str| {
+        format!(
+            "services:\n  db:\n    image: {BASE}\n    mem_limit: 64m\n    command: [sleep, '100']\n    {db}\n  web:\n    {}\n\
+             volumes:\n  data: {{}}\n",
+            service(
+                "mem_limit: 64m\n    ports: ['8000:8000']\n    container_name: web\n    depends_on: {db: {condition: service_healthy}}"
+            )
+        )
+    };
+    let program = server("0.0.0.0", 8000, &says("fine"));
+    let healthy = file("healthcheck: {test: [CMD, 'true'], interval: 1s}");
+    let report = court.clean(&lab, &[("compose.yaml", &healthy), ("app/app.pl", &program)]).await;
+    assert_eq!(codes(&report), [""; 0], "{report:#?}");
+    println!("compose: {} s", report.elapsed_seconds);
+
+    // In a learner's session the learner's own project of that name stays, and nothing of the judge's does.
+    let session = court.session(&lab).await;
+    let sick = file("healthcheck: {test: [CMD, 'false'], interval: 1s, retries: 1}")
+        .replace("    mem_limit: 64m\n    command", "    command");
+    let report = court.quick(&lab, &[("compose.yaml", &sick), ("app/app.pl", &program)], &session).await;
+    assert_eq!(codes(&report), ["COMPOSE_AUDIT", "COMPOSE_UP"], "{report:#?}");
+    assert!(message(&report, "up").contains("db"), "{report:#?}");
+    let left = court
+        .guest
+        .told(
+            &session,
+            "docker ps -aq; docker volume ls -q; docker network ls -q --filter type=custom; ls -A /run/ondeck-judge",
+        )
+        .await;
+    assert_eq!(left, "");
+    let report = court.quick(&lab, &[("compose.yaml", "services:\n  web: [\n")], &session).await;
+    assert_eq!(codes(&report)[0], "COMPOSE_SYNTAX", "{report:#?}");
+    court.gone().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_learner_made_by_hand_is_looked_at_where_it_is() {
+    let court = Court::new();
+    let lab = Court::lab(
+        "",
+        "- {id: answer, kind: answer, path: answers/1.txt, normalise: [spaces, lower], sha256: ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad}\n\
+         - {id: runs, kind: state.container, name: '^web$', fields: {$.State.Status: running, $.HostConfig.Memory: 33554432}}\n\
+         - {id: limit, kind: state.container, label: tier=front, fields: {$.HostConfig.Memory: 1}}\n\
+         - {id: image, kind: state.image, name: 'web:1$'}\n\
+         - {id: network, kind: state.network, name: '^front$'}\n\
+         - {id: volume, kind: state.volume, name: '^old$', exists: false}",
+    );
+    let session = court.session(&lab).await;
+    let script = format!(
+        "docker run -d --name web -m 32m --label tier=front {BASE} sleep 1000 && docker network create front && docker volume create old"
+    );
+    court.guest.told(&session, &script).await;
+    let report = court.quick(&lab, &[("answers/1.txt", " ABC\n")], &session).await;
+    assert_eq!(codes(&report), ["STATE_FIELD", "STATE_MISSING", "STATE_UNWANTED"], "{report:#?}");
+    let report = court.quick(&lab, &[("answers/1.txt", "abd")], &session).await;
+    assert_eq!(codes(&report)[0], "ANSWER_WRONG");
+    // Of a fresh session nothing can be said of what was made in another.
+    let report = court.clean(&lab, &[("answers/1.txt", "abc")]).await;
+    assert_eq!(report.error.unwrap().code, "J_LAB_INVALID");
     court.gone().await;
 }

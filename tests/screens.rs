@@ -159,6 +159,12 @@ const FILES: &[(&str, &str)] = &[
 
 /// Scenes at a workspace.
 const WORKSPACES: &[&str] = &[
+    "lab-guide",
+    "lab-judging",
+    "lab-failed",
+    "lab-hint",
+    "lab-passed",
+    "lab-not-judged",
     "workspace",
     "workspace-outside",
     "workspace-files",
@@ -176,6 +182,9 @@ const WORKSPACES: &[&str] = &[
 ];
 
 fn workspace(width: u16, height: u16, name: &str, settings: ondeck::ui::settings::Settings) -> Stage {
+    if name.starts_with("lab-") {
+        return common::at_lab::scene(width, height, name, settings);
+    }
     let mut stage = Stage::with(width, height, common::fixture::sessions(), settings);
     let files = if name == "workspace-empty" { &[] } else { FILES };
     stage.files = files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect();

@@ -62,6 +62,23 @@ async fn images_are_built_and_run_without_a_network_and_the_end_leaves_only_the_
     assert!(guest.mine(&["volume", "ls"]).is_empty());
 }
 
+#[tokio::test]
+async fn containers_of_another_user_than_root_can_be_entered_and_asked_how_they_are() {
+    let guest = Guest::new();
+    let session = guest.start(&guest.spec()).await;
+    guest
+        .told(
+            &session,
+            "docker run --detach --name other --user 10001:10001 --cap-drop ALL --security-opt no-new-privileges --read-only \
+                --health-cmd true --health-interval 1s debian:bookworm-slim sleep 600",
+        )
+        .await;
+    assert_eq!(guest.told(&session, "docker exec other id --user").await, "10001");
+    let health =
+        "until docker inspect --format '{{.State.Health.Status}}' other | grep -v starting; do sleep 0.1; done";
+    assert_eq!(guest.told(&session, health).await, "healthy");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leads_out_of_a_session() {
     let guest = Guest::new();

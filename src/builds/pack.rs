@@ -24,7 +24,7 @@ const WAITING: usize = 8;
 /// A file of the folder, whole; `None` when it is not there. For small ones: at most a mebibyte.
 pub(super) async fn read(source: &Source, name: &str) -> Result<Option<Vec<u8>>> {
     match source {
-        Source::Dir(dir) => match fs::read(dir.join(name)) {
+        Source::Dir(dir) => match small(dir, name) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
             Err(e) => Err(unreadable(name, &e)),
@@ -40,6 +40,26 @@ pub(super) async fn read(source: &Source, name: &str) -> Result<Option<Vec<u8>>>
             }
         }
     }
+}
+
+/// A file of a folder of this machine, of which nobody knows who made it: a link may lead out of it, to a device that
+/// never ends.
+fn small(dir: &Path, name: &str) -> io::Result<Vec<u8>> {
+    const MOST: u64 = 1 << 20;
+    let path = fs::canonicalize(dir.join(name))?;
+    if !path.starts_with(fs::canonicalize(dir)?) {
+        return Err(io::Error::other("it is a link that leads out of the folder"));
+    }
+    let about = fs::metadata(&path)?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    if about.len() > MOST {
+        return Err(io::Error::other("it has more than a mebibyte"));
+    }
+    let mut bytes = Vec::new();
+    File::open(&path)?.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Passes all that is in the folder through a sieve, parents before what is in them.

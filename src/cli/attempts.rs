@@ -27,6 +27,8 @@ const WIDTH: usize = 80;
 /// clean), verdict (passed, failed, error), score, max_score, started (RFC 3339), elapsed_seconds, workspace_digest,
 /// codes. --csv has the same columns with a header; codes are separated by spaces, and a quote stands before what a
 /// spreadsheet would take for a formula.
+// It is help on a terminal, where no mark-up is shown.
+#[allow(clippy::doc_markdown)]
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
@@ -58,6 +60,7 @@ struct List {
     limit: Option<u32>,
 }
 
+#[allow(clippy::doc_markdown)]
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show an attempt: what was checked, what was wrong, what changed since the one before

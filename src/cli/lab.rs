@@ -130,7 +130,7 @@ pub(super) fn run(
 }
 
 /// Waits for what takes a while, and no longer for what it left behind.
-fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(super) fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(work);
     runtime.shutdown_background();
@@ -138,7 +138,7 @@ fn wait<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure>
 }
 
 /// The lab that is meant: a folder, or a name from the catalogue.
-fn find(config: &Config, name: &str) -> Result<Arc<Lab>, Failure> {
+pub(super) fn find(config: &Config, name: &str) -> Result<Arc<Lab>, Failure> {
     if is_folder(name) {
         return labs::load(Path::new(name)).map(Arc::new).map_err(|errors| Failure::Told(all(&errors)));
     }
@@ -161,7 +161,7 @@ fn unknown(catalogue: &Catalogue, name: &str) -> Failure {
 }
 
 /// Errors below each other.
-fn all(errors: &[ConfigError]) -> String {
+pub(super) fn all(errors: &[ConfigError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -215,7 +215,7 @@ fn shown(lab: &Lab, whole: bool) -> Shown<'_> {
     }
 }
 
-fn json(value: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Told(error.to_string()))?;
     writeln!(io::stdout(), "{text}")?;
     Ok(())
@@ -334,6 +334,8 @@ fn new(dir: &Path) -> Result<ExitCode, Failure> {
             files.put(path, text.into_bytes());
         }
     }
+    // For the editor; its name stands in the manifest's first line.
+    files.put("lab.schema.json", judge::lab_schema().into_bytes());
     files.write_to(&full)?;
     tell(&format!("{} is made; read its README.md and lab.yaml, then: ondeck lab check {}", name, dir.display()));
     Ok(ExitCode::SUCCESS)

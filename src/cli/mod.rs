@@ -3,6 +3,7 @@
 //! Results go to standard output, everything else to standard error; `--json` is an array of objects.
 
 mod attempts;
+mod judge;
 mod lab;
 mod lint;
 mod ps;
@@ -62,6 +63,7 @@ enum Command {
     /// Labs: list, read, make, prove, begin again
     #[command(subcommand)]
     Lab(lab::Command),
+    Judge(judge::Arguments),
     Lint(lint::Arguments),
     Attempts(attempts::Arguments),
     /// Print a completion script for a shell
@@ -137,6 +139,18 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
             drop(out);
             let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
             return lab::run(command, &config, || endpoint(arguments.host.as_deref(), || Ok(config.clone())));
+        }
+        Some(Command::Judge(judge)) => {
+            drop(out);
+            let config = match Config::load(arguments.config.as_deref()) {
+                Ok(config) => config,
+                // 1 would mean that the submission failed.
+                Err(e) => {
+                    tell(&format!("ondeck: {e}"));
+                    return Ok(ExitCode::from(2));
+                }
+            };
+            return judge::run(&judge, &config, || endpoint(arguments.host.as_deref(), || Ok(config.clone())));
         }
         Some(Command::Lint(lint)) => {
             let config = match Config::load(arguments.config.as_deref()) {

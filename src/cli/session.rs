@@ -168,7 +168,7 @@ pub(super) fn run(command: Command, endpoint: &Endpoint, config: &Config) -> Res
 }
 
 /// The session that is meant: its identifier, or what it begins with.
-async fn find(engine: &Engine, id: &str) -> Result<Session, Failure> {
+pub(super) async fn find(engine: &Engine, id: &str) -> Result<Session, Failure> {
     let all = sessions::list(engine).await?;
     let fits: Vec<&Session> = all.iter().filter(|s| s.id == id || s.name == id).collect();
     let fits = if fits.is_empty() { all.iter().filter(|s| s.id.starts_with(id)).collect() } else { fits };

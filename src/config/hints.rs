@@ -14,7 +14,7 @@ pub enum Provider {
     None,
     /// Gemini's API.
     Gemini,
-    /// An API like OpenAI's, such as Ollama's.
+    /// An API like `OpenAI`'s, such as Ollama's.
     OpenAi,
 }
 

@@ -22,7 +22,7 @@ use super::source::{ConfigError, Entries, Place, Source, quoted, suggestion};
 /// The name by which [`At`] asks for its place.
 const AT: &str = "$at";
 /// The name of a field for all that has no field of its own.
-pub(crate) const REST: &str = "...";
+const REST: &str = "...";
 
 /// Something that is nothing when it could not be read; that is told then.
 #[derive(Debug, Clone)]

@@ -34,7 +34,7 @@ pub use editor::{Editor, EditorKeys, Lint};
 pub use hints::{Hints, Provider};
 pub use keymap::{Binding, Preset};
 pub use labs::{GitLabs, Labs};
-pub(crate) use located::{At, Named, Part, REST, Rest};
+pub(crate) use located::{At, Named, Part, Rest};
 pub use secrets::Secrets;
 pub use sessions::Sessions;
 pub use source::{ConfigError, Place, Source};

@@ -18,7 +18,7 @@ use super::redact::Redactor;
 use super::wire::{self, Events, Prompt, Said};
 
 /// How long nobody asks after the assistant was asked too often.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 /// Before the one other try after trouble on its side.
 const PAUSE: Duration = Duration::from_millis(400);
 /// The most that is read of an answer, thoughts included.
@@ -123,10 +123,8 @@ impl Assistant {
             let (prompt, guard) = asked.map_err(|e| format!("the question could not be put: {e}"))?;
             self.answer(&prompt, &guard, &show).await
         };
-        match tokio::time::timeout(self.config.timeout.0, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(format!("the assistant did not answer within {}", self.config.timeout)),
-        }
+        let late = |_| Err(format!("the assistant did not answer within {}", self.config.timeout));
+        tokio::time::timeout(self.config.timeout.0, answer).await.unwrap_or_else(late)
     }
 
     fn take(&self, session: &str) -> Result<(), String> {
@@ -205,15 +203,12 @@ impl Assistant {
         let mut heard = false;
         let mut open = true;
         while open {
-            let all = match response.chunk().await.map_err(|error| self.broken(error))? {
-                Some(bytes) => {
-                    size += bytes.len();
-                    events.feed(&bytes).map_err(garbage)?
-                }
-                None => {
-                    open = false;
-                    events.end().into_iter().collect()
-                }
+            let all = if let Some(bytes) = response.chunk().await.map_err(|error| self.broken(error))? {
+                size += bytes.len();
+                events.feed(&bytes).map_err(garbage)?
+            } else {
+                open = false;
+                events.end().into_iter().collect()
             };
             for said in all.iter().map(|data| wire::read(self.config.provider, data)) {
                 // A last event that cannot be read was not sent whole.
@@ -281,12 +276,11 @@ impl Assistant {
 
     /// A message of the other side: short, clean, without the key.
     fn harmless(&self, message: &str) -> String {
-        let message = match &self.key {
-            Key::Given(key) => {
-                let key = key.to_str().unwrap_or_default();
-                message.replace(key.strip_prefix("Bearer ").unwrap_or(key), super::redact::REMOVED)
-            }
-            _ => message.to_owned(),
+        let message = if let Key::Given(key) = &self.key {
+            let key = key.to_str().unwrap_or_default();
+            message.replace(key.strip_prefix("Bearer ").unwrap_or(key), super::redact::REMOVED)
+        } else {
+            message.to_owned()
         };
         let message = Redactor::new(&self.secrets, &[]).text(&message);
         text::fit(&text::clean(message.lines().next().unwrap_or_default().trim()), 120).into_owned()

@@ -87,7 +87,8 @@ impl<'a> Answer<'a> {
     /// The rest, when the answer is at its end. One that was cut off ends with its last whole sentence.
     pub(super) fn end(&mut self, cut: bool) -> Result<String, GivesAway> {
         let before = self.shown.len();
-        if !self.full && !self.in_thought() && !(cut && self.words > 0) {
+        let dropped = self.full || self.in_thought() || (cut && self.words > 0);
+        if !dropped {
             let unit = std::mem::take(&mut self.pending);
             self.show(&unit)?;
         }
@@ -125,7 +126,8 @@ impl<'a> Answer<'a> {
             return false;
         }
         // Thoughts may be long; all that matters is whether their end begins here.
-        let kept = (self.pending.len().saturating_sub(END.len())..).find(|at| self.pending.is_char_boundary(*at));
+        let length = self.pending.len();
+        let kept = (length.saturating_sub(END.len())..length).find(|at| self.pending.is_char_boundary(*at));
         self.pending.drain(..kept.unwrap_or(0));
         true
     }

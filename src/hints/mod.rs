@@ -17,6 +17,8 @@ mod redact;
 mod wire;
 
 #[cfg(test)]
+mod server;
+#[cfg(test)]
 mod tests;
 
 use crate::config::Secrets;
@@ -101,17 +103,13 @@ pub async fn hint(
         None => (question.own.clone(), Source::Own),
     };
     let answer = rung.is_some_and(|rung| rung.is_last() && rung.of > 1 && !rung.again);
-    match assistant.filter(|_| !answer) {
-        Some(assistant) => {
-            let (asked, rung) = (question.clone(), rung.cloned());
-            let asked = move |secrets: &Secrets| asked.prompt(secrets, rung.as_ref());
-            said(assistant, &question.session, asked, own, tell).await
-        }
-        None => {
-            let (text, source) = own();
-            Hint { text, source, note: None }
-        }
+    if let Some(assistant) = assistant.filter(|_| !answer) {
+        let (asked, rung) = (question.clone(), rung.cloned());
+        let asked = move |secrets: &Secrets| asked.prompt(secrets, rung.as_ref());
+        return said(assistant, &question.session, asked, own, tell).await;
     }
+    let (text, source) = own();
+    Hint { text, source, note: None }
 }
 
 /// What an error means, in an assistant's words where there is one that answers, else in ondeck's own.
@@ -120,16 +118,12 @@ pub async fn explain(assistant: Option<&Assistant>, problem: &Problem, tell: imp
         "" => ("Nothing more is known of this.".to_owned(), Source::Own),
         own => (own.to_owned(), Source::Own),
     };
-    match assistant {
-        Some(assistant) => {
-            let asked = problem.clone();
-            said(assistant, &problem.session, move |secrets: &Secrets| asked.prompt(secrets), own, tell).await
-        }
-        None => {
-            let (text, source) = own();
-            Hint { text, source, note: None }
-        }
+    if let Some(assistant) = assistant {
+        let asked = problem.clone();
+        return said(assistant, &problem.session, move |secrets: &Secrets| asked.prompt(secrets), own, tell).await;
     }
+    let (text, source) = own();
+    Hint { text, source, note: None }
 }
 
 /// What the assistant says, or else the own words with a note why.

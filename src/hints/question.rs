@@ -163,7 +163,7 @@ impl Page {
         let text = text.replace(&token, "");
         let text = cut(text.trim_matches('\n'), most.min(self.room().saturating_sub(around)));
         if !text.trim().is_empty() {
-            self.text.push_str(&format!("<<<DATA {token} {title}\n{text}\nDATA>>> {token}\n\n"));
+            self.text.extend(["<<<DATA ", &token, " ", &title, "\n", &text, "\nDATA>>> ", &token, "\n\n"]);
         }
     }
 

@@ -33,9 +33,13 @@ const FORMS: &[&str] = &[
 ];
 
 static FORM: LazyLock<Vec<Regex>> = LazyLock::new(|| FORMS.iter().filter_map(|form| Regex::new(form).ok()).collect());
-/// A name and what gives it a value.
-static NAME: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)["']?(?P<by>\s*(?:=>|:=|==?|:)\s*|\s+)"#).ok());
+/// A name and what gives it a value: `NAME=`, `NAME:`, `["NAME"] =`, `NAME `, and in lists `"NAME", `.
+static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)(?:["']?\]?(?P<by>\s*(?:=>|:=|==?|:)\s*|\s+)|["'](?P<list>\s*,\s*))"#,
+    )
+    .ok()
+});
 /// A run of letters, digits and what keys have besides.
 static RUN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:sha256:)?[A-Za-z0-9+/_=-]{32,}").ok());
 
@@ -145,8 +149,14 @@ fn assigned(names: &Secrets, line: &str) -> Vec<(usize, usize)> {
     let Some(pattern) = NAME.as_ref() else { return found };
     let mut at = 0;
     while let Some(next) = pattern.captures_at(line, at) {
-        let (Some(whole), Some(name), Some(by)) = (next.get(0), next.name("name"), next.name("by")) else { break };
+        let listed = next.name("list");
+        let (Some(whole), Some(name), Some(by)) = (next.get(0), next.name("name"), next.name("by").or(listed)) else {
+            break;
+        };
         at = by.start().max(name.end());
+        if listed.is_some() && !line[whole.end()..].starts_with(['"', '\'']) {
+            continue;
+        }
         let spaced = by.as_str().trim().is_empty();
         // `ENV NAME value`, `--password value`: nothing but a space stands between the two.
         let before = line[..name.start()].trim_end().to_ascii_uppercase();
@@ -196,7 +206,7 @@ fn is_telling(value: &str) -> bool {
 
 fn is_env(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    name == ".env" || name.starts_with(".env.") || name.ends_with(".env")
+    name.starts_with(".env.") || name.rsplit_once('.').is_some_and(|(_, kind)| kind == "env")
 }
 
 /// Whether nothing of a file is to be seen.
@@ -252,6 +262,9 @@ mod tests {
             ("  - DB_PASSWORD=hunter2", "  - DB_PASSWORD=<removed>"),
             ("{\"password\": \"hunter2\", \"user\": \"me\"}", "{\"password\": <removed>, \"user\": \"me\"}"),
             ("password = 'hunter2'", "password = <removed>"),
+            ("os.environ['DB_PASSWORD'] = 'hunter2'", "os.environ['DB_PASSWORD'] = <removed>"),
+            ("os.getenv(\"DB_PASSWORD\", \"hunter2\")", "os.getenv(\"DB_PASSWORD\", <removed>)"),
+            ("CMD [\"tool\", \"--token\", \"hunter2\", \"-v\"]", "CMD [\"tool\", \"--token\", <removed>, \"-v\"]"),
             ("RUN tool --password hunter2 --port 80", "RUN tool --password <removed> --port 80"),
             ("RUN tool --password=hunter2 x", "RUN tool --password=<removed> x"),
             ("url: http://x?token=hunter2", "url: http://x?token=<removed>"),

@@ -41,6 +41,15 @@ pub enum Way {
     Clean,
 }
 
+/// A project as compose understood it, and where its files are in the session.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// All of it, with nothing left out that is only meant.
+    pub model: serde_json::Value,
+    /// The folder of the submission's files in the session.
+    pub dir: String,
+}
+
 /// The Docker that a submission is judged on.
 pub struct Bench {
     /// The Docker itself.
@@ -56,6 +65,8 @@ pub struct Bench {
     builds: Vec<(Wish, Made)>,
     runs: BTreeMap<String, Running>,
     network: Option<String>,
+    /// Compose projects that were read, by their files.
+    pub(super) composed: BTreeMap<String, Composed>,
     /// Layers of the lab's own images, by their digests; known once asked for.
     base: Option<BTreeSet<String>>,
     scans: BTreeMap<String, std::sync::Arc<Vec<Layer>>>,
@@ -91,6 +102,7 @@ impl Bench {
             builds: Vec::new(),
             runs: BTreeMap::new(),
             network: None,
+            composed: BTreeMap::new(),
             base: None,
             scans: BTreeMap::new(),
             closed: false,
@@ -231,6 +243,7 @@ impl Drop for Bench {
             builds: Vec::new(),
             runs: BTreeMap::new(),
             network: None,
+            composed: BTreeMap::new(),
             base: None,
             scans: BTreeMap::new(),
             closed: true,

@@ -294,7 +294,15 @@ fn unpack(source: Source, limits: &Limits) -> Result<Copied, Stop> {
                 copy.file(&path, mode, &mut file)?;
             }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
+                let promised = entry.size();
                 copy.file(&path, mode, &mut entry)?;
+                if copy.done.files[&path].size != promised {
+                    let why = format!("the copy of {} broke off", clean(&path));
+                    return Err(Stop::Refused(
+                        why,
+                        "something in the workspace changes all the time; stop it, then submit again",
+                    ));
+                }
             }
             _ => copy.skip(&path)?,
         }

@@ -31,6 +31,7 @@ pub use compile::{Planned, compile};
 pub use prove::{Case as ProvenCase, Proof, Proven, Proving, Standing, TellProven, prove};
 pub use report::{
     BuildMetrics, CheckResult, CheckStatus, Failure, Metrics, Mode, Notes, Report, SCHEMA, Trouble, Verdict,
+    report_schema,
 };
 pub use runner::judge;
 pub use schema::lab_schema;

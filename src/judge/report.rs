@@ -2,6 +2,7 @@
 //! keeps it. Fields are only added; [`SCHEMA`] changes when one changes its meaning.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::EngineError;
@@ -10,7 +11,7 @@ use crate::engine::EngineError;
 pub const SCHEMA: u32 = 1;
 
 /// What came of judging.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// All that is required holds.
@@ -22,7 +23,7 @@ pub enum Verdict {
 }
 
 /// Where it was judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// In the learner's session, which the learner may have prepared.
@@ -32,7 +33,7 @@ pub enum Mode {
 }
 
 /// What was said of a submission. Its texts are harmless.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// See [`SCHEMA`].
     pub schema: u32,
@@ -50,7 +51,8 @@ pub struct Report {
     pub score: u32,
     /// Points that could be had.
     pub max_score: u32,
-    /// When it began.
+    /// When it began, as RFC 3339 has it.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started: Timestamp,
     /// How long it took.
     pub elapsed_seconds: f64,
@@ -69,7 +71,7 @@ pub struct Report {
 }
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
     /// It holds.
@@ -85,7 +87,7 @@ pub enum CheckStatus {
 }
 
 /// What came of a check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckResult {
     /// Its name.
     pub id: String,
@@ -112,7 +114,7 @@ pub struct CheckResult {
 }
 
 /// Something wrong with a submission.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// What it is, for hints and for machines: `DF_USER_ROOT`.
     pub code: String,
@@ -135,7 +137,7 @@ pub struct Failure {
 }
 
 /// What prevented judging.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Trouble {
     /// `J_DAEMON`, `J_SESSION_LOST`, `J_IMAGE`, `J_TIMEOUT`, `J_DISK`, `J_LAB_INVALID`, `J_CANCELLED`, `J_SUBMISSION`.
     pub code: String,
@@ -171,7 +173,7 @@ impl From<EngineError> for Trouble {
 }
 
 /// What was measured; `None` where it did not come so far.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
     /// The build.
     pub build: Option<BuildMetrics>,
@@ -186,7 +188,7 @@ pub struct Metrics {
 }
 
 /// What was measured of a build.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BuildMetrics {
     /// How long it took.
     pub elapsed_seconds: f64,
@@ -197,10 +199,52 @@ pub struct BuildMetrics {
 }
 
 /// What was printed, cut to its first and last kilobytes.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Notes {
     /// By the build.
     pub build_logs: String,
     /// By the containers.
     pub runtime_logs: String,
+}
+
+/// The form of a report's JSON: `assets/report.schema.json`.
+pub fn report_schema() -> String {
+    let schema = schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<Report>();
+    let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    format!("{text}\n")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_schema_of_reports_is_that_of_the_types() {
+        const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/report.schema.json");
+        let made = report_schema();
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(FILE, &made).unwrap();
+        }
+        let published = std::fs::read_to_string(FILE).unwrap_or_default();
+        assert!(
+            made == published,
+            "UPDATE_SCHEMA=1 cargo test --lib published_schema writes assets/report.schema.json"
+        );
+    }
+
+    #[test]
+    fn what_is_kept_can_be_read_again() {
+        let text = r#"{"schema":1,"lab":"lab1","lab_digest":"a","mode":"clean","verdict":"failed","passed":false,
+            "score":5,"max_score":10,"started":"2026-01-02T03:04:05Z","elapsed_seconds":1.5,"workspace_digest":"b",
+            "checks":[{"id":"c","task":"t","title":"C","kind":"df.user","status":"not_reached","points":0,
+            "max_points":5,"required":true,"elapsed_seconds":0.0,"observed":"","because":"it needs `b`, which failed"}],
+            "failures":[{"code":"X","check":"b","message":"m","hint":"h","file":"Dockerfile","line":3,
+            "expected":null,"found":null,"warning":false}],"error":null,
+            "metrics":{"build":{"elapsed_seconds":1.0,"steps":3,"cached_steps":1},"image_size_mb":75.5,"layers":2,
+            "context_bytes":10,"ready_seconds":null},"notes":{"build_logs":"","runtime_logs":""}}"#;
+        let report: Report = serde_json::from_str(text).unwrap();
+        let again: serde_json::Value = serde_json::to_value(&report).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(text).unwrap());
+    }
 }

@@ -57,8 +57,29 @@ pub async fn judge(
             return report.error(Trouble::new("J_LAB_INVALID", all.join("; "), hint));
         }
     };
-    let open = async || Bench::open(engine, config, lab, way.clone(), owner, tell).await.map(Some);
+    let open = Open::Bench { engine, config, way, owner };
     run(open, lab, &planned, &submission, report, tell, cancel).await
+}
+
+/// What a bench is opened with.
+enum Open<'a> {
+    /// One on an engine.
+    Bench { engine: &'a Engine, config: &'a Sessions, way: Way, owner: &'a str },
+    /// None: for kinds that only say that they need one.
+    #[cfg(test)]
+    None,
+}
+
+impl Open<'_> {
+    async fn open(&self, lab: &Lab, tell: &Tell<'_>) -> Result<Option<Bench>, Trouble> {
+        match self {
+            Self::Bench { engine, config, way, owner } => {
+                Bench::open(engine, config, lab, way.clone(), owner, tell).await.map(Some)
+            }
+            #[cfg(test)]
+            Self::None => Ok(None),
+        }
+    }
 }
 
 /// How a check ended.
@@ -71,7 +92,7 @@ enum End {
 }
 
 async fn run(
-    open: impl AsyncFn() -> Result<Option<Bench>, Trouble>,
+    open: Open<'_>,
     lab: &Lab,
     planned: &[Planned<'_>],
     submission: &Submission,
@@ -103,7 +124,7 @@ async fn run(
         let id = plan.check.id.clone();
         if plan.need() != Need::Files && !opened {
             let opening = tokio::select! {
-                opening = open() => opening,
+                opening = open.open(lab, tell) => opening,
                 () = &mut cancel => Err(cancelled()),
             };
             match opening {

@@ -14,7 +14,7 @@ async fn judged_with(lab: &Lab, tell: &Tell<'_>, cancel: impl Future<Output = ()
     let planned = compile(lab).unwrap_or_else(|errors| panic!("{}", errors[0]));
     let mut draft = Draft::new(lab, Mode::Clean);
     draft.0.workspace_digest = submission.digest();
-    run(async || Ok(None), lab, &planned, &submission, draft, tell, cancel).await
+    run(Open::None, lab, &planned, &submission, draft, tell, cancel).await
 }
 
 fn statuses(report: &Report) -> Vec<(&str, CheckStatus)> {
@@ -211,4 +211,11 @@ async fn checks_can_be_made_of_checks() {
             ("not-so", "MUST_NOT_HOLD", "this must not be so: does as it is told (looked)"),
         ]
     );
+}
+
+/// Judging runs beside other things, on whichever thread.
+#[allow(dead_code)]
+fn judging_can_be_spawned(engine: &Engine, config: &Sessions, lab: &Lab, submission: Submission) {
+    fn spawned(_: impl Send) {}
+    spawned(judge(engine, config, lab, submission, Way::Clean, "me", &|_| {}, std::future::pending()));
 }

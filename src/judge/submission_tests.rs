@@ -158,6 +158,14 @@ async fn a_hostile_archive_writes_nowhere_else() {
     // One that promises more than it may have is stopped by what comes, not by what it promises.
     let big = vec![0; (1 << 20) + 1];
     assert!(sent(|a| put(a, Regular, "workspace/big", "", &big)).await.unwrap_err().message.contains("1.0M"));
+    let cut = sent(|archive| {
+        // It promises more than comes.
+        let mut header = header(Regular, "workspace/cut", 5000);
+        header.set_cksum();
+        archive.get_mut().extend_from_slice(header.as_bytes());
+        archive.get_mut().extend_from_slice(&[b'x'; 1000]);
+    });
+    assert_eq!(cut.await.err().map(|t| t.code).as_deref(), Some("J_SUBMISSION"));
     let broken = copy::archive(
         futures::StreamExt::boxed(futures::stream::iter([Err(crate::engine::EngineError::new(
             ErrorKind::Unreachable,

@@ -50,8 +50,9 @@ impl Catalogue {
         if folder.join(MANIFEST).is_file() {
             return self.add(load_as(folder, &origin));
         }
-        let mut inner: Vec<PathBuf> = match folder.read_dir() {
-            Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        let paths = || folder.read_dir()?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<PathBuf>>>();
+        let mut inner = match paths() {
+            Ok(inner) => inner,
             Err(error) => {
                 let hint = "is `labs.folders` in the config right?";
                 self.problems.push(ConfigError::whole(shown(), format!("cannot be read: {error}"), hint));

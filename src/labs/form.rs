@@ -192,9 +192,9 @@ pub(super) struct CheckForm {
     /// Whether its failure is one, or a warning that only costs its points.
     #[serde(default)]
     pub severity: Part<Severity>,
-    /// The code of its failures, in place of the kind's.
+    /// The code of its failures, in place of the kind's. (A number is a field of the kind: an exit code.)
     #[serde(default)]
-    pub code: Part<Option<At<String>>>,
+    pub code: Part<Option<At<Code>>>,
     /// The message of its failures, in place of the kind's.
     #[serde(default)]
     pub message: Part<Option<String>>,
@@ -202,6 +202,16 @@ pub(super) struct CheckForm {
     #[serde(default, rename = "...")]
     #[schemars(skip)]
     pub rest: Rest,
+}
+
+/// A failure code, or what a kind means by a code.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a failure code, such as `DF_USER_ROOT`")]
+pub(super) enum Code {
+    /// An exit code.
+    Exit(i64),
+    /// A failure code.
+    Failure(String),
 }
 
 /// How bad a failure is.
@@ -224,11 +234,14 @@ pub(super) struct Proof {
     pub starter: Part<At<StarterForm>>,
     /// Submissions that must fail, by the names of their folders in `bad`.
     #[serde(default)]
-    pub bad: Part<Option<At<Named<Part<At<BadForm>>>>>>,
+    pub bad: Part<Submissions<BadForm>>,
     /// Submissions that must pass, by the names of their folders in `good`.
     #[serde(default)]
-    pub good: Part<Option<At<Named<Part<At<GoodForm>>>>>>,
+    pub good: Part<Submissions<GoodForm>>,
 }
+
+/// Submissions by the names of their folders.
+pub(super) type Submissions<T> = Option<At<Named<Part<At<T>>>>>;
 
 /// What the starter gives.
 #[derive(Deserialize, JsonSchema)]

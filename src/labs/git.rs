@@ -21,12 +21,17 @@ use tokio::process::{Child, Command};
 use crate::config::{Config, ConfigError, GitLabs};
 use crate::text::clean;
 
+use super::tree::hex;
+
 /// How long one repository may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Most that is kept of what git says.
 const MOST: u64 = 64 << 10;
 /// Where the name of the commit that is read stands.
 const CURRENT: &str = "current";
+
+/// What the name of a fetch that goes on begins with.
+const BEGUN: &str = "new-";
 
 /// Where copies of repositories lie for this user.
 pub(super) fn home() -> Option<PathBuf> {
@@ -50,7 +55,7 @@ fn folder(copies: &Path, source: &GitLabs) -> PathBuf {
     hash.update(&source.url);
     hash.update([0]);
     hash.update(source.branch.as_deref().unwrap_or_default());
-    let digest: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&hash.finalize()[..6]);
     let last = source.url.trim_end_matches('/').trim_end_matches(".git").rsplit(['/', ':']).next().unwrap_or_default();
     let plain = |ch: &char| ch.is_ascii_alphanumeric() || matches!(ch, '-' | '_');
     let name: String = last.chars().filter(plain).take(40).collect();
@@ -102,6 +107,19 @@ pub(super) async fn update_in(
     updated
 }
 
+/// Takes away what fetches left that were killed.
+fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        let begun = entry.file_name().to_string_lossy().starts_with(BEGUN);
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        if begun && age > 2 * PATIENCE {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// What went wrong, and what to do.
 type Wrong = (String, String);
 
@@ -109,7 +127,8 @@ async fn fetch(copies: &Path, source: &GitLabs) -> Result<String, Wrong> {
     let folder = folder(copies, source);
     let refused = |error: io::Error| (format!("{} cannot be written to: {error}", folder.display()), String::new());
     std::fs::create_dir_all(&folder).map_err(refused)?;
-    let new = tempfile::Builder::new().prefix("new-").tempdir_in(&folder).map_err(refused)?;
+    sweep(&folder).map_err(refused)?;
+    let new = tempfile::Builder::new().prefix(BEGUN).tempdir_in(&folder).map_err(refused)?;
     let copy = new.path().join("copy");
     let mut clone = git(new.path());
     clone.args(["clone", "--quiet", "--depth", "1", "--single-branch", "--no-tags", "--no-recurse-submodules"]);

@@ -12,6 +12,7 @@ use crate::engine::{Engine, EngineError, ErrorKind, Result};
 use crate::sessions::{Progress, Tell};
 use crate::text::clean;
 
+use super::tree::hex;
 use super::{Lab, LabImage, Tree};
 
 /// The label of an image that was built for a lab: a digest of what it was built from.
@@ -98,7 +99,7 @@ async fn digest(engine: &Engine, files: &Tree) -> Result<String> {
         let id = raw.as_ref().and_then(|raw| raw["Id"].as_str());
         hash.update(format!("{base} {}\n", id.unwrap_or_default()));
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
 
 /// The images that a folder's Dockerfile begins with; those whose names are put together are not known before.

@@ -209,7 +209,7 @@ impl Reading<'_> {
         inner.join("/")
     }
 
-    fn between<T: PartialOrd + std::fmt::Display>(&mut self, value: Option<&At<T>>, least: T, most: T) {
+    fn between<T: Copy + PartialOrd + std::fmt::Display>(&mut self, value: Option<&At<T>>, least: T, most: T) {
         if let Some(At { value, place }) = value
             && (*value < least || *value > most)
         {
@@ -330,9 +330,10 @@ impl Reading<'_> {
             match &image {
                 Some(image) if !outside && !known.images.contains(&image.value) => {
                     let message = format!("found {}, expected one of the lab's images", quoted(&image.value));
-                    let hint = match known.images.is_empty() {
-                        true => "name it under `images`: there is no network in sessions to pull it".to_owned(),
-                        false => suggestion(&image.value, known.images.iter().map(String::as_str)),
+                    let hint = if known.images.is_empty() {
+                        "name it under `images`: there is no network in sessions to pull it".to_owned()
+                    } else {
+                        suggestion(&image.value, known.images.iter().map(String::as_str))
                     };
                     self.wrong(image.place, message, hint);
                 }
@@ -424,11 +425,20 @@ impl Reading<'_> {
         }
         let (points, code) = (form.points.0.flatten(), form.code.0.flatten());
         self.between(points.as_ref(), 0, 1000);
-        if let Some(code) = &code {
-            self.code(code);
-        }
+        let (mut fields, mut places) = (form.rest.fields, form.rest.places);
+        let code = code.and_then(|At { value, place }| match value {
+            form::Code::Failure(value) => {
+                let code = At { value, place };
+                self.code(&code);
+                Some(code)
+            }
+            form::Code::Exit(number) => {
+                fields.insert("code".to_owned(), number.into());
+                places.insert("code".to_owned(), place);
+                None
+            }
+        });
         let needs = form.needs.0.unwrap_or_default();
-        let mut places = form.rest.places;
         places.extend(needs.iter().enumerate().map(|(number, need)| (format!("needs.{number}"), need.place)));
         places.extend(needs.first().map(|need| ("needs".to_owned(), need.place)));
         places.extend([("id".to_owned(), form.id.place), ("kind".to_owned(), form.kind.place)]);
@@ -449,7 +459,7 @@ impl Reading<'_> {
             timeout: self.lasts(form.timeout.0.flatten()),
             code: code.map(|code| code.value),
             message: form.message.0.flatten(),
-            fields: form.rest.fields,
+            fields,
             place,
             places,
         }
@@ -490,13 +500,19 @@ impl Reading<'_> {
 
     /// Whether the containers that checks are about are there.
     fn containers(&mut self, tasks: &[Task], run: &BTreeMap<String, RunPlan>) {
-        for check in tasks.iter().flat_map(|task| &task.checks).filter(|check| check.kind.starts_with("run.")) {
+        let checks = || tasks.iter().flat_map(|task| &task.checks);
+        if checks().any(|check| check.kind.starts_with("compose.")) {
+            // Containers are the services of the learner's own file then.
+            return;
+        }
+        for check in checks().filter(|check| check.kind.starts_with("run.")) {
             let Some(name) = check.fields.get("container").and_then(|name| name.as_str()) else { continue };
             if !run.contains_key(name) {
                 let place = check.places.get("container").copied().unwrap_or(check.place);
-                let hint = match run.is_empty() {
-                    true => format!("add it: `run: {{{name}: {{}}}}`"),
-                    false => suggestion(name, run.keys().map(String::as_str)),
+                let hint = if run.is_empty() {
+                    format!("add it: `run: {{{name}: {{}}}}`")
+                } else {
+                    suggestion(name, run.keys().map(String::as_str))
                 };
                 self.wrong(place, format!("found {}, expected a name from `run`", quoted(name)), hint);
             }
@@ -519,7 +535,7 @@ impl Reading<'_> {
         }
         let timeout = form.timeout.0.flatten();
         Rules {
-            timeout: self.lasts(timeout).unwrap_or(Duration::from_secs(300)),
+            timeout: self.lasts(timeout).unwrap_or(Duration::from_mins(5)),
             min_score: min_score.map_or(0, |score| score.value),
         }
     }

@@ -244,6 +244,16 @@ fn what_is_no_yaml_or_no_group_is_told() {
 }
 
 #[test]
+fn a_number_is_an_exit_code_and_no_failure_code() {
+    let lab = read(&GOOD.replace("points: 10", "points: 10\n        code: 3")).unwrap();
+    let (_, check) = lab.checks().nth(1).unwrap();
+    assert_eq!((check.code.as_deref(), check.fields["code"].as_i64()), (None, Some(3)));
+    let lab = read(&GOOD.replace("points: 10", "points: 10\n        code: MY_CODE")).unwrap();
+    let (_, check) = lab.checks().nth(1).unwrap();
+    assert_eq!((check.code.as_deref(), check.fields.get("code")), (Some("MY_CODE"), None));
+}
+
+#[test]
 fn needs_go_in_no_circle() {
     let text = GOOD.replace("ignored: [.git/config]", "needs: [health], ignored: [.git/config]");
     told(&read(&text).unwrap_err(), &[("19:9", "`ignore`, `health` need each other", "")]);

@@ -27,6 +27,12 @@ fn read_file(path: &Path, length: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// Files by their paths, which have `/` and no beginning one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tree(BTreeMap<String, Arc<[u8]>>);
@@ -161,7 +167,7 @@ impl Tree {
             hash.update((bytes.len() as u64).to_le_bytes());
             hash.update(bytes);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 
     /// Whether a file is a program: it begins as scripts do.

@@ -11,11 +11,12 @@
 //!
 //! The daemon inside needs more rights than containers have. How many is a choice of the config:
 //!
-//! * **The small set (default).** Docker's own capabilities with `SYS_ADMIN` and `NET_ADMIN`; no other device
-//!   than containers have; a list of system calls that is refused (modules, kexec, clocks, block devices, new
-//!   mounts by file handle, making a read-only mount writable). The session's control groups are shut in
-//!   ([`enclosed`](self#limits)). It keeps curious people and runaway programs in. It is no wall against someone who
-//!   sets out to break it: `SYS_ADMIN` reaches kernel settings under `/proc/sys` that hold for the whole host.
+//! * **The small set (default).** Docker's own capabilities with `SYS_ADMIN`, `NET_ADMIN` and `SYS_PTRACE` (which
+//!   reaches the session's own processes only: it sees no others); no other device than containers have; a list of
+//!   system calls that is refused (modules, kexec, clocks, block devices, new mounts by file handle, making a
+//!   read-only mount writable). The session's control groups are shut in ([`enclosed`](self#limits)). It keeps
+//!   curious people and runaway programs in. It is no wall against someone who sets out to break it: `SYS_ADMIN`
+//!   reaches kernel settings under `/proc/sys` that hold for the whole host.
 //! * **`runtime: sysbox-runc`.** The container gets a user namespace, so root in it is nobody on the host.
 //!   The choice for people one does not know; has to be installed on the host.
 //! * **`privileged: true`.** All capabilities and devices: root in the session is root on the host in two

@@ -59,7 +59,9 @@ pub(super) fn container(config: &Sessions, image: &str, rights: Rights) -> Value
     });
     match rights {
         Rights::Few => {
-            host["CapAdd"] = json!(["SYS_ADMIN", "NET_ADMIN"]);
+            // Without SYS_PTRACE root may not open the namespaces of another user's process: in a container that runs
+            // as someone else than root, no command could be run and no health check would ever succeed.
+            host["CapAdd"] = json!(["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"]);
             // Its own profile of AppArmor forbids the mounts that an inner Docker makes.
             let seccomp = format!("seccomp={}", include_str!("../../assets/session/seccomp.json"));
             host["SecurityOpt"] = json!([seccomp, "apparmor=unconfined"]);

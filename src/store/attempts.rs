@@ -1,6 +1,7 @@
 //! Attempts: kept in one piece, listed, summed up.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -277,7 +278,10 @@ async fn insert(db: &mut SqliteConnection, new: &NewAttempt) -> Result<AttemptId
 /// The number of a text, which is kept once. Its digest is made here: one that is wrong would give someone the text
 /// of another.
 async fn content(db: &mut SqliteConnection, text: &str) -> Result<i64, sqlx::Error> {
-    let digest: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut digest, byte| {
+        let _ = write!(digest, "{byte:02x}");
+        digest
+    });
     let there: Option<i64> =
         sqlx::query_scalar("SELECT id FROM contents WHERE sha256 = ?").bind(&digest).fetch_optional(&mut *db).await?;
     if let Some(id) = there {

@@ -1,6 +1,6 @@
 //! What is kept over time: attempts and their reports, hints that were taken, sessions that were.
 //!
-//! One SQLite database in the person's data directory. It keeps history, never what Docker itself knows, and knows no
+//! One `SQLite` database in the person's data directory. It keeps history, never what Docker itself knows, and knows no
 //! judge: a report is JSON. Several panels and commands may use it at once. What is written is there whole or not at
 //! all, however a program ends. A file that is damaged, newer or somebody else's is an error that says so, and is left
 //! as it is.

@@ -22,7 +22,7 @@ const APPLICATION: i32 = i32::from_be_bytes(*b"ondk");
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Files up to this size are looked through for damage when they are opened; that takes well below a second.
 const LOOKED_THROUGH: u64 = 64 << 20;
-/// What every SQLite database begins with.
+/// What every `SQLite` database begins with.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// The length of a database's head, in bytes.
 const HEADER: u64 = 100;
@@ -70,7 +70,7 @@ pub(super) async fn prepare(path: &Path) -> Result<(), StoreError> {
     private(path)
 }
 
-/// Makes an empty file where there is none; SQLite itself would let others read it.
+/// Makes an empty file where there is none; `SQLite` itself would let others read it.
 fn make(path: &Path) -> Result<(), StoreError> {
     let io = |e: io::Error| StoreError::io(path, &e);
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
@@ -93,7 +93,7 @@ fn make(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// SQLite takes a few bytes of something else for an empty database, and would write over them.
+/// `SQLite` takes a few bytes of something else for an empty database, and would write over them.
 fn begins_right(path: &Path) -> Result<(), StoreError> {
     let mut start = Vec::new();
     let mut file = File::open(path).map_err(|e| StoreError::io(path, &e))?.take(HEADER);
@@ -147,7 +147,7 @@ async fn examine(db: &mut SqliteConnection, path: &Path) -> Result<i64, StoreErr
     Ok(form)
 }
 
-/// Lets readers go on while someone writes. SQLite does not wait by itself for this switch when several programs
+/// Lets readers go on while someone writes. `SQLite` does not wait by itself for this switch when several programs
 /// make it at once; where the file system knows no such files, it stays as it is and works all the same.
 async fn write_ahead(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let since = Instant::now();

@@ -50,6 +50,9 @@ impl Court {
 
     /// A lab: what stands above its tasks, and the checks of its only one.
     pub fn lab(head: &str, checks: &str) -> Lab {
+        // A lab has points; who asks for none here gets some.
+        let checks =
+            if checks.contains("points:") { checks.to_owned() } else { checks.replacen("- {", "- {points: 1, ", 1) };
         let indented: String = checks.lines().map(|line| format!("      {line}\n")).collect();
         let text = format!(
             "schema: lab/v1\nid: court\ntitle: Court\nsummary: A lab of a test.\nminutes: 1\ndifficulty: beginner\ntests: {{starter: {{codes: [BUILD_FAILED]}}}}\n\

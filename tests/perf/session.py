@@ -44,6 +44,7 @@ def raw_start(image, profile):
     name = f"ondeck-figures-{os.getpid()}"
     rights = ["--rm", "--name", name, "--label", f"dev.ondeck.owner={OWNER}", "--network", "none", "--cgroupns", "private",
               "--memory", "1536m", "--memory-swap", "1536m", "--cpus", "1", "--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN",
+              "--cap-add", "SYS_PTRACE",
               "--security-opt", f"seccomp={profile}", "--security-opt", "apparmor=unconfined",
               "--security-opt", "systempaths=unconfined"]
     began = time.perf_counter()

@@ -1,13 +1,14 @@
 //! Images of submissions: each is built once, from the copy.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Bench;
+use super::inside::Disk;
 use super::trouble::is_full;
 use crate::builds::{self, Build, BuildAsk, BuildEvent, Built, Ended, Failure, Source, Step, StepPlace, StepState};
 use crate::judge::check::{Case, Found, Recipe};
@@ -17,9 +18,11 @@ use crate::judge::{Event, Tell, Trouble};
 use crate::labs::BuildPlan;
 
 /// How long a build may take where the lab does not say.
-const USUAL: Duration = Duration::from_secs(120);
+const USUAL: Duration = Duration::from_mins(2);
 /// Bytes that a build may put on the disk.
 const MOST: u64 = 4 << 30;
+/// Free bytes without which nothing can be built.
+const ROOM: u64 = 256 << 20;
 /// How often that is looked at.
 const OFTEN: Duration = Duration::from_secs(2);
 /// Lines of a build that are told while it goes on.
@@ -77,7 +80,10 @@ pub enum Made {
 enum Cut {
     No,
     Late,
+    /// It put too much on the disk.
     Disk,
+    /// There was no room on the disk to begin with.
+    Full,
 }
 
 impl Image {
@@ -140,15 +146,10 @@ pub(crate) async fn build_in(case: &mut Case<'_>, dir: &Path, wish: &Wish) -> Re
     })?;
     let context = match context(dir, &plan) {
         Ok(context) => context,
-        Err(message) => return Ok(broken(Found::new("BUILD_FAILED", message), Kept::default())),
+        Err(message) => return Ok(broken(Found::new("BUILD_FAILED", message), &Kept::default())),
     };
     let Case { bench, printed, dockerfile, tell, .. } = case;
     let bench = bench.as_ref().ok_or_else(|| Trouble::new("J_DAEMON", "there is no Docker to build with", ""))?;
-    let before = match bench.disk().await {
-        Ok(disk) => disk,
-        Err(error) => return Err(bench.trouble(error).await),
-    };
-    Bench::room(before)?;
     let ask = BuildAsk {
         tag: format!("{}:{}", bench.name("image"), bench.builds.len()),
         dockerfile: plan.dockerfile.clone(),
@@ -161,11 +162,12 @@ pub(crate) async fn build_in(case: &mut Case<'_>, dir: &Path, wish: &Wish) -> Re
     let timeout = wish.timeout.or(plan.timeout).unwrap_or(USUAL);
     let (mut build, mut log, mut lines) = (Build::new(Timestamp::now()), Kept::default(), Lines::default());
     let cut = AtomicU8::new(Cut::No as u8);
+    let first = OnceLock::new();
     let ended = {
         let watch = async {
             let why = tokio::select! {
                 () = tokio::time::sleep(timeout) => Cut::Late,
-                () = fills(bench, before.used) => Cut::Disk,
+                cut = fills(bench, &first) => cut,
             };
             cut.store(why as u8, Ordering::Relaxed);
         };
@@ -189,15 +191,18 @@ pub(crate) async fn build_in(case: &mut Case<'_>, dir: &Path, wish: &Wish) -> Re
     if let Some(lost) = lost {
         return Err(lost);
     }
+    // Where the build was over before that was known, it cannot have put much there.
+    let before: Disk = first.get().copied().unwrap_or_default();
     let recipe = dockerfile.as_ref();
     Ok(match ended {
         Ended::Built(built) => {
             let id = built.image.clone();
             Made::Image(Arc::new(Image { id, built: *built, build, log: log.text() }))
         }
+        Ended::Cancelled if cut.load(Ordering::Relaxed) == Cut::Full as u8 => return Err(full(before)),
         Ended::Cancelled if cut.load(Ordering::Relaxed) == Cut::Disk as u8 => {
             let most = crate::text::size(MOST);
-            broken(Found::new("BUILD_DISK", format!("the build put more than {most} on the disk and was ended")), log)
+            broken(Found::new("BUILD_DISK", format!("the build put more than {most} on the disk and was ended")), &log)
         }
         Ended::Cancelled => {
             let running = build.steps.iter().find(|s| {
@@ -207,9 +212,9 @@ pub(crate) async fn build_in(case: &mut Case<'_>, dir: &Path, wish: &Wish) -> Re
             let seconds = timeout.as_secs_f64();
             let message = format!("the build was not done after {seconds} s and was ended{step}");
             let place = running.and_then(|s| s.at.as_ref()).and_then(|at| line_of(recipe?, at));
-            broken(placed(Found::new("BUILD_TIMEOUT", message), recipe, place), log)
+            broken(placed(Found::new("BUILD_TIMEOUT", message), recipe, place), &log)
         }
-        Ended::Failed(failure) => failed(bench, recipe, &failure, before.used, log).await?,
+        Ended::Failed(failure) => failed(bench, recipe, &failure, before, &log).await?,
     })
 }
 
@@ -218,8 +223,8 @@ async fn failed(
     bench: &Bench,
     recipe: Option<&Recipe>,
     failure: &Failure,
-    before: u64,
-    log: Kept,
+    before: Disk,
+    log: &Kept,
 ) -> Result<Made, Trouble> {
     if let Err(error) = bench.engine.ping().await {
         if !bench.recovers().await {
@@ -234,8 +239,8 @@ async fn failed(
             Err(error) => return Err(bench.trouble(error).await),
         };
         // What is full may also be a small file system of the step's own.
-        if disk.used.saturating_sub(before) < MOST / 4 {
-            Bench::room(disk)?;
+        if disk.free < ROOM && disk.used.saturating_sub(before.used) < MOST / 4 {
+            return Err(full(disk));
         }
     }
     let code = if failure.exit_code == Some(137) { "BUILD_OOM" } else { "BUILD_FAILED" };
@@ -257,19 +262,36 @@ fn placed(found: Found, recipe: Option<&Recipe>, line: Option<usize>) -> Found {
     }
 }
 
-fn broken(found: Found, log: Kept) -> Made {
+fn broken(found: Found, log: &Kept) -> Made {
     Made::Broken(Arc::new(Broken { observed: found.message.clone(), found, log: log.text() }))
 }
 
-/// Comes to its end once a build has put too much on the disk.
-async fn fills(bench: &Bench, before: u64) {
+/// Comes to its end once a build has put too much on the disk, or had no room to begin with. `first` is how it was at
+/// the beginning.
+async fn fills(bench: &Bench, first: &OnceLock<Disk>) -> Cut {
     loop {
-        tokio::time::sleep(OFTEN).await;
         // A look that fails is followed by the next; that the session is lost shows in the build itself.
-        if bench.disk().await.is_ok_and(|disk| disk.used.saturating_sub(before) > MOST) {
-            return;
+        if let Ok(now) = bench.disk().await {
+            let before = *first.get_or_init(|| now);
+            if before.free < ROOM {
+                return Cut::Full;
+            }
+            if now.used.saturating_sub(before.used) > MOST {
+                return Cut::Disk;
+            }
         }
+        tokio::time::sleep(OFTEN).await;
     }
+}
+
+/// The host's disk is nearly full.
+fn full(disk: Disk) -> Trouble {
+    let free = crate::text::size(disk.free);
+    Trouble::new(
+        "J_DISK",
+        format!("the disk of the engine's host has only {free} left"),
+        "docker system df shows what takes the room; docker builder prune and docker image prune make some",
+    )
 }
 
 /// The folder that is built, if it is one of the submission's own.

@@ -13,8 +13,6 @@ use crate::judge::Trouble;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Where files for programs in the session are put.
 const FILES: &str = "/run/ondeck-judge";
-/// Free bytes without which nothing can be judged.
-const ROOM: u64 = 256 << 20;
 
 /// What a Docker's data takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,19 +76,6 @@ impl Bench {
                 format!("the session's disk cannot be read: {}", ran.last_words()),
             )),
         }
-    }
-
-    /// Trouble where the host's disk is nearly full.
-    pub(super) fn room(disk: Disk) -> Result<(), Trouble> {
-        if disk.free >= ROOM {
-            return Ok(());
-        }
-        let free = crate::text::size(disk.free);
-        Err(Trouble::new(
-            "J_DISK",
-            format!("the disk of the engine's host has only {free} left"),
-            "docker system df shows what takes the room; docker builder prune and docker image prune make some",
-        ))
     }
 
     /// Where a process listens, as the kernel's tables tell; nothing where they cannot be read.

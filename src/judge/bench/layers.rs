@@ -174,9 +174,8 @@ fn entries(from: impl Read, words: &[Vec<u8>]) -> io::Result<Vec<Entry>> {
     for entry in archive.entries()? {
         let mut entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        // Every path begins with the folder's own name.
-        let path =
-            path.trim_start_matches("./").split_once('/').map_or("", |(_, rest)| rest).trim_matches('/').to_owned();
+        // Every path begins with the folder's own name, or with the dot that was asked for.
+        let path = path.split_once('/').map_or("", |(_, rest)| rest).trim_matches('/').to_owned();
         let header = entry.header();
         let kind = match header.entry_type() {
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::Link => EntryKind::File,

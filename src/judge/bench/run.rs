@@ -99,7 +99,7 @@ pub(crate) async fn start(case: &mut Case<'_>, key: &str, plan: &str, variant: &
     let alone = case.lab.run.len() < 2;
     let bench = case.bench()?;
     let network = if alone { None } else { Some(bench.network().await?) };
-    let body = body(&image, key, &plan, variant, network.as_deref(), bench.labels());
+    let body = body(&image, key, &plan, variant, network.as_deref(), &bench.labels());
     let started = async {
         let id = bench.engine.create_container(&bench.name(&plain(key)), body).await?;
         match bench.engine.start(&id).await {
@@ -145,7 +145,7 @@ fn body(
     plan: &RunPlan,
     variant: &Variant,
     network: Option<&str>,
-    labels: BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
 ) -> Value {
     let memory = plan.memory.unwrap_or(MEMORY);
     let tmpfs: BTreeMap<&str, &str> =
@@ -296,15 +296,19 @@ fn end(inspection: &Inspection) -> (String, Found) {
     let detail = inspection.container.detail.clone().unwrap_or_default();
     let code = inspection.raw["State"]["ExitCode"].as_i64().unwrap_or_default();
     let observed = format!("ended with exit code {code}");
-    if detail.oom_killed {
+    // Whether memory was the reason is told by some engines too late or not at all; but nobody else here kills.
+    if detail.oom_killed || code == 137 {
         let limit = detail.memory_limit.map_or(String::new(), |m| format!(" of {}", crate::text::size(m)));
-        return (observed, Found::new("RUN_OOM", format!("the container was ended because its memory{limit} ran out")));
+        let sure = if detail.oom_killed { "" } else { ", it seems," };
+        return (
+            observed,
+            Found::new("RUN_OOM", format!("the container was killed because its memory{limit}{sure} ran out")),
+        );
     }
     let why = match code {
         0 => ": its program came to its end, and a container lives no longer than that",
         126 => ": its program may not be executed",
         127 => ": its program was not found",
-        137 => ": it was killed",
         139 => ": its program crashed (segmentation fault)",
         _ => "",
     };

@@ -33,7 +33,7 @@ pub(super) const KINDS: &[Kind] = &[Kind {
             hint: "A change of this file does not reach the step that should use it; is it copied in before?",
         },
     ],
-    timeout: Duration::from_secs(900),
+    timeout: Duration::from_mins(15),
     late: Some("CACHE_MISS"),
     read: read::<Cache>,
     schema: schema::<Cache>,
@@ -180,7 +180,8 @@ fn is_done(step: &Step) -> bool {
     !matches!(step.state, StepState::Cached | StepState::Waiting)
 }
 
-/// The first step that was done again among those that a step is made from, and its line.
+/// The first step that was done again among those that a step is made from, and its line. A `FROM` is none: an image
+/// that is there already is not said to be cached, though nothing is done for it.
 fn cause<'a>(second: &'a Image, step: &'a Step, steps: &BTreeMap<usize, &'a Step>) -> Option<(usize, &'a Step)> {
     let mut before: BTreeSet<&str> = BTreeSet::new();
     let mut open: Vec<&str> = vec![&step.key];
@@ -192,6 +193,7 @@ fn cause<'a>(second: &'a Image, step: &'a Step, steps: &BTreeMap<usize, &'a Step
     }
     steps
         .iter()
+        .filter(|(_, step)| !step.name.starts_with("FROM "))
         .find(|(_, step)| is_done(step) && before.contains(step.key.as_str()))
         .map(|(line, step)| (*line, *step))
 }

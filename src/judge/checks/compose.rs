@@ -5,7 +5,10 @@
 //! and without published ports and names of its own, so that nothing of a learner's is in its way.
 
 mod audit;
+mod order;
+mod persists;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -19,7 +22,7 @@ use super::super::bench::Bench;
 use super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, read, schema};
 use crate::config::Period;
 use crate::engine::ErrorKind;
-use crate::engine::model::{Container, Health};
+use crate::engine::model::{Container, Health, State};
 use crate::text::fit;
 
 /// The compose of the session image.
@@ -36,14 +39,20 @@ const SYNTAX: Code = Code {
     hint: "Compose cannot read the file; its message says where, and docker compose config says more.",
 };
 
+const ORDER: Code =
+    Code { name: "COMPOSE_ORDER", hint: "A service began before what it needs was ready; depends_on has conditions." };
+
 pub(super) const KINDS: &[Kind] = &[
     Kind {
         name: "compose.valid",
         phase: Phase::Build,
         need: Need::Docker,
-        about: "Compose can read the project's file.",
-        codes: &[SYNTAX],
-        timeout: Duration::from_secs(60),
+        about: "Compose can read the project's file, and finds in it what it has to have.",
+        codes: &[
+            SYNTAX,
+            Code { name: "COMPOSE_PORT", hint: "Which port of the host shall lead to which port of that service?" },
+        ],
+        timeout: Duration::from_mins(1),
         late: None,
         read: read::<Valid>,
         schema: schema::<Valid>,
@@ -57,7 +66,7 @@ pub(super) const KINDS: &[Kind] = &[
             SYNTAX,
             Code { name: "COMPOSE_AUDIT", hint: "What does this setting give the service, and does it need that?" },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: None,
         read: read::<Audit>,
         schema: schema::<Audit>,
@@ -73,16 +82,15 @@ pub(super) const KINDS: &[Kind] = &[
                 name: "COMPOSE_UP",
                 hint: "Not all services came up; what does the log of the first that did not say?",
             },
-            Code {
-                name: "COMPOSE_ORDER",
-                hint: "A service began before what it needs was ready; depends_on has conditions.",
-            },
+            ORDER,
         ],
-        timeout: Duration::from_secs(300),
+        timeout: Duration::from_mins(5),
         late: Some("COMPOSE_UP"),
         read: read::<Up>,
         schema: schema::<Up>,
     },
+    order::KIND,
+    persists::KIND,
 ];
 
 fn compose_yaml() -> String {
@@ -90,17 +98,17 @@ fn compose_yaml() -> String {
 }
 
 const fn a_minute() -> Period {
-    Period(Duration::from_secs(60))
+    Period(Duration::from_mins(1))
 }
 
 /// A project as compose understood it, and where its files are in the session.
-struct Project {
-    model: Value,
-    dir: String,
-}
+type Project = crate::judge::bench::Composed;
 
-/// Has compose read a file of the submission.
+/// Has compose read a file of the submission, once.
 async fn project(case: &mut Case<'_>, file: &str) -> Result<Result<Project, Seen>, Trouble> {
+    if let Some(known) = case.bench()?.composed.get(file) {
+        return Ok(Ok(known.clone()));
+    }
     let broken = |why: String| {
         let found = Found::new("COMPOSE_SYNTAX", why).in_file(file.to_owned());
         Ok(Err(Seen::of("cannot be read", vec![found])))
@@ -141,7 +149,11 @@ async fn project(case: &mut Case<'_>, file: &str) -> Result<Result<Project, Seen
         return broken(format!("compose cannot read {file}: {}", fit(&why, 300)));
     }
     match serde_json::from_slice::<Value>(&ran.out) {
-        Ok(model) => Ok(Ok(Project { model, dir })),
+        Ok(model) => {
+            let project = Project { model, dir };
+            bench.composed.insert(file.to_owned(), project.clone());
+            Ok(Ok(project))
+        }
         Err(error) => {
             Err(Trouble::new("J_DAEMON", format!("what compose says of {file} is not understood: {error}"), ""))
         }
@@ -162,6 +174,30 @@ struct Valid {
     /// Services that it has to have.
     #[serde(default)]
     services: Vec<String>,
+    /// Ports that services have to publish, as the host's and the service's: `web: ["8080:80"]`.
+    #[serde(default)]
+    published: BTreeMap<String, Vec<String>>,
+}
+
+impl Valid {
+    /// What should be published and is not.
+    fn unpublished(&self, model: &Value) -> Vec<Found> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let all = self.published.iter().flat_map(|(name, ports)| ports.iter().map(move |port| (name, port)));
+        let lacking = all.filter_map(|(name, port)| {
+            let ports = model["services"][name]["ports"].as_array().into_iter().flatten();
+            let is: Vec<String> = ports
+                .filter(|port| !port["published"].is_null())
+                .map(|port| format!("{}:{}", text(&port["published"]), text(&port["target"])))
+                .collect();
+            (!is.contains(port)).then(|| {
+                let found = if is.is_empty() { "no published port".to_owned() } else { is.join(", ") };
+                let message = format!("{name} does not publish {port}");
+                Found::new("COMPOSE_PORT", message).in_file(self.file.clone()).expected(port.clone()).found(found)
+            })
+        });
+        lacking.collect()
+    }
 }
 
 impl Check for Valid {
@@ -184,7 +220,8 @@ impl Check for Valid {
                     .in_file(self.file.clone())
                     .found(observed.clone())
             });
-            Ok(Seen::of(observed.clone(), found.collect()))
+            let found = found.chain(self.unpublished(&project.model)).collect();
+            Ok(Seen::of(observed.clone(), found))
         }
         .boxed()
     }
@@ -200,6 +237,9 @@ struct Audit {
     /// What it must not ask for.
     #[serde(default = "audit::usual")]
     deny: Vec<audit::Rule>,
+    /// Services that are looked at: all, where none is named.
+    #[serde(default)]
+    services: Vec<String>,
 }
 
 impl Check for Audit {
@@ -213,7 +253,7 @@ impl Check for Audit {
                 Ok(project) => project,
                 Err(seen) => return Ok(seen),
             };
-            let words = audit::audit(&project.model, &self.deny);
+            let words = audit::audit(&project.model, &self.deny, &self.services);
             let found: Vec<Found> =
                 words.into_iter().map(|words| Found::new("COMPOSE_AUDIT", words).in_file(self.file.clone())).collect();
             Ok(Seen::of(
@@ -269,14 +309,12 @@ impl Up {
         };
         let began = Instant::now();
         let name = bench.name("compose");
-        let ours = format!("{dir}/{name}.json");
         if let Err(error) = put(bench, &dir, &format!("{name}.json"), &model).await {
             return Err(bench.trouble(error).await);
         }
-        let mut words = vec![COMPOSE, "--project-name", &name, "--project-directory"];
-        let project_dir = folder(&format!("{dir}/{}", self.file));
-        words.extend([project_dir.as_str(), "--file", &ours, "--ansi", "never", "up", "--detach", "--build"]);
-        words.extend(self.services.iter().map(String::as_str));
+        let mut words = command(&name, &dir, &self.file);
+        words.extend(["up", "--detach", "--build"].map(str::to_owned));
+        words.extend(self.services.iter().cloned());
         let ran = bench.inside_within(words, self.within.0).await;
         let said = match ran {
             Ok(ran) if ran.code == Some(0) => None,
@@ -301,7 +339,10 @@ impl Up {
                         bench.adopt(service, &container.id);
                     }
                 }
-                let found = self.out_of_order(bench, &containers).await?;
+                let found = match self.order.as_slice() {
+                    [] => Vec::new(),
+                    order => order::out_of_order(bench, &containers, order, &self.file).await?,
+                };
                 return Ok(Seen::of(
                     format!("{} up after {:.1} s", wanted.len(), began.elapsed().as_secs_f64()),
                     found,
@@ -320,25 +361,15 @@ impl Up {
             tokio::time::sleep(OFTEN).await;
         }
     }
+}
 
-    /// Services that began before the one that stands before them was well.
-    async fn out_of_order(&self, bench: &Bench, containers: &[Container]) -> Result<Vec<Found>, Trouble> {
-        let mut found = Vec::new();
-        for pair in self.order.windows(2) {
-            let of = |service: &String| containers.iter().find(|c| c.labels.get(SERVICE) == Some(service));
-            let (Some(first), Some(second)) = (of(&pair[0]), of(&pair[1])) else { continue };
-            let (first, second) = (bench.inspect(&first.id).await?, bench.inspect(&second.id).await?);
-            let well = first.probes.iter().find(|probe| probe.exit_code == 0).and_then(|probe| probe.end);
-            // Of many probes only the last are kept; then the beginning is all that can be said.
-            let ready = well.filter(|_| first.probes.len() < 5).or(first.container.started);
-            let began = second.container.started;
-            if ready.zip(began).is_none_or(|(ready, began)| ready > began) {
-                let message = format!("{} began before {} was well", pair[1], pair[0]);
-                found.push(Found::new("COMPOSE_ORDER", message).in_file(self.file.clone()));
-            }
-        }
-        Ok(found)
-    }
+/// What compose is told to do something with the project that the judge made of a file.
+fn command(name: &str, dir: &str, file: &str) -> Vec<String> {
+    let ours = format!("{dir}/{name}.json");
+    let folder = folder(&format!("{dir}/{file}"));
+    [COMPOSE, "--project-name", name, "--project-directory", &folder, "--file", &ours, "--ansi", "never"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// Services that others wait for to end.
@@ -364,12 +395,15 @@ async fn how(bench: &Bench, containers: &[Container], service: &str, ends: bool)
     };
     let inspection = bench.inspect(&container.id).await?;
     let container = &inspection.container;
+    if container.state == State::Restarting {
+        return Ok(How::Waiting(format!("{service} ends and is started again")));
+    }
     if let Some(seen) = bench.ended(&container.id).await? {
         let code = container.exit_code.unwrap_or(-1);
         if ends && code == 0 {
             return Ok(How::Well);
         }
-        if container.state == crate::engine::model::State::Created {
+        if container.state == State::Created {
             return Ok(How::Waiting(format!("{service} was not started")));
         }
         let last = seen.found.into_iter().find_map(|found| found.found).unwrap_or_default();
@@ -429,7 +463,9 @@ fn mark(model: &mut Value, bench: &Bench) {
         }
     };
     for part in ["networks", "volumes"] {
-        for (_, thing) in model[part].as_object_mut().into_iter().flatten() {
+        // A part that is not there must not be put in: compose takes no null for it.
+        let things = model.get_mut(part).and_then(Value::as_object_mut);
+        for (_, thing) in things.into_iter().flatten() {
             label(thing);
         }
     }
@@ -441,7 +477,10 @@ fn mark(model: &mut Value, bench: &Bench) {
         if let Some(service) = service.as_object_mut() {
             service.remove("ports");
             service.remove("container_name");
-            service.entry("pids_limit").or_insert(json!(PIDS));
+            // Compose takes the limit at one place only.
+            if service.get("deploy").is_none_or(|deploy| deploy["resources"]["limits"]["pids"].is_null()) {
+                service.entry("pids_limit").or_insert(json!(PIDS));
+            }
         }
     }
 }

@@ -18,7 +18,8 @@ use crate::text::fit;
 /// The most of a command's output that is read.
 const MOST: usize = 256 << 10;
 
-const NO_BINARY: Code = Code { name: "EXEC_NO_BINARY", hint: "That program is not in the image, or not at that path." };
+pub(super) const NO_BINARY: Code =
+    Code { name: "EXEC_NO_BINARY", hint: "That program is not in the image, or not at that path." };
 
 pub(super) const KINDS: &[Kind] = &[
     Kind {
@@ -56,7 +57,7 @@ pub(super) const KINDS: &[Kind] = &[
                 hint: "What a container writes goes with it, unless it writes into a volume; where does it write?",
             },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: Some("STATE_LOST"),
         read: read::<Persists>,
         schema: schema::<Persists>,
@@ -136,7 +137,7 @@ impl Exec {
 }
 
 /// Runs a command in a container; what the check saw instead where it could not be run.
-async fn exec(
+pub(super) async fn exec(
     case: &mut Case<'_>,
     running: &Running,
     command: &[String],

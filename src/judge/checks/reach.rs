@@ -16,6 +16,7 @@ use super::super::bench::{self, Running};
 use super::super::check::{Case, Check, Code, Found, Kind, Need, Phase, Seen, read, schema};
 use super::super::fields::Pattern;
 use super::run::{RUN_EXITED, RUN_FAILED, RUN_OOM, app, noted};
+use crate::builds::run::Listener;
 use crate::config::Period;
 use crate::engine::model::Container;
 use crate::engine::request::{Answer, Ask, Reach, Silence};
@@ -61,7 +62,7 @@ pub(super) const KINDS: &[Kind] = &[
                 hint: "The answer's JSON is not as it should be; compare it with what is expected.",
             },
         ],
-        timeout: Duration::from_secs(120),
+        timeout: Duration::from_mins(2),
         late: Some("HTTP_TIMEOUT"),
         read: read::<Http>,
         schema: schema::<Http>,
@@ -78,7 +79,7 @@ pub(super) const KINDS: &[Kind] = &[
             Code { name: "TCP_REFUSED", hint: "Nothing listens on that port, or only inside the container." },
             Code { name: "TCP_DATA", hint: "What the server says is not what is expected." },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: Some("TCP_REFUSED"),
         read: read::<Tcp>,
         schema: schema::<Tcp>,
@@ -101,7 +102,7 @@ pub(super) const KINDS: &[Kind] = &[
                 hint: "The container reaches what it should not; what listens there, and for whom?",
             },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: Some("NET_BLOCKED"),
         read: read::<Net>,
         schema: schema::<Net>,
@@ -252,14 +253,15 @@ impl Http {
         let interval = Duration::try_from_secs_f64(self.interval).unwrap_or(SETTLING).min(self.within.0);
         // Who is asked late has had its time to begin, but must have some to answer.
         let end = (running.since + self.within.0).max(Instant::now() + SETTLING);
-        let (mut good, mut wrong_since) = (0, None);
+        let mut good = 0;
+        let mut wrong: Option<(Instant, Seen)> = None;
         let mut loopback_since: Option<Instant> = None;
         loop {
             let (container, reach) = match reach(case, &running, self.port).await? {
                 Ok(reached) => reached,
                 Err(seen) => return Ok(seen),
             };
-            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(200));
+            let left = end.saturating_duration_since(Instant::now()).max(SETTLING);
             let bench = case.bench()?;
             let answer = bench.engine().request_within(&reach, &ask, left).await;
             let over = Instant::now() >= end;
@@ -276,16 +278,19 @@ impl Http {
                         }
                     } else {
                         good = 0;
-                        let since = *wrong_since.get_or_insert_with(Instant::now);
+                        let since = wrong.as_ref().map_or_else(Instant::now, |(since, _)| *since);
                         let beginning = matches!(answer.code, 502..=504) || since.elapsed() < SETTLING;
-                        if over || !beginning {
-                            return Ok(Seen::of(observed, found));
+                        let seen = Seen::of(observed, found);
+                        // Whoever answers without end may be busy with that for good.
+                        if over || !beginning || answer.cut {
+                            return Ok(seen);
                         }
+                        wrong = Some((since, seen));
                     }
                     None
                 }
                 Err(silence) => {
-                    (good, wrong_since) = (0, None);
+                    good = 0;
                     Some(silence)
                 }
             };
@@ -293,14 +298,19 @@ impl Http {
                 if let Some(seen) = ended_of_it(case, &running, &silence).await? {
                     return Ok(seen);
                 }
-                let listeners = listeners(case, &container, &silence).await?;
-                let here = |l: &&crate::builds::run::Listener| l.port == self.port;
-                let loopback = listeners.iter().any(|l| here(&l) && l.loopback)
-                    && !listeners.iter().any(|l| here(&l) && !l.loopback);
+                let listeners = listeners(case, &container).await?;
+                let here = listeners.iter().filter(|l| l.port == self.port);
+                let open = here.clone().any(|l| !l.loopback);
+                let loopback = !open && here.count() > 0;
                 loopback_since = loopback_since.filter(|_| loopback).or_else(|| loopback.then(Instant::now));
                 // A server that listens there has made up its mind.
                 let settled = loopback_since.is_some_and(|since| since.elapsed() >= SETTLING);
+                if over && let Some((_, seen)) = wrong.take() {
+                    return Ok(seen);
+                }
                 if over || settled {
+                    // A connection for which there was no time left says nothing about who listens.
+                    let silence = if matches!(silence, Silence::Slow) && !open { Silence::Refused } else { silence };
                     return self.silent(case, &silence, &listeners, loopback).await;
                 }
             }
@@ -359,7 +369,7 @@ impl Http {
         &self,
         case: &mut Case<'_>,
         silence: &Silence,
-        listeners: &[crate::builds::run::Listener],
+        listeners: &[Listener],
         loopback: bool,
     ) -> Result<Seen, Trouble> {
         let port = self.port;
@@ -420,15 +430,10 @@ async fn ended_of_it(case: &mut Case<'_>, running: &Running, silence: &Silence) 
     bench.ended(&running.id).await
 }
 
-async fn listeners(
-    case: &mut Case<'_>,
-    container: &Container,
-    silence: &Silence,
-) -> Result<Vec<crate::builds::run::Listener>, Trouble> {
-    let pid = container.detail.as_ref().and_then(|detail| detail.pid);
-    Ok(match pid {
-        Some(pid) if !matches!(silence, Silence::Slow) => case.bench()?.listeners(pid).await,
-        _ => Vec::new(),
+async fn listeners(case: &mut Case<'_>, container: &Container) -> Result<Vec<Listener>, Trouble> {
+    Ok(match container.detail.as_ref().and_then(|detail| detail.pid) {
+        Some(pid) => case.bench()?.listeners(pid).await,
+        None => Vec::new(),
     })
 }
 
@@ -478,7 +483,7 @@ impl Tcp {
                 Ok(reached) => reached,
                 Err(seen) => return Ok(seen),
             };
-            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(200));
+            let left = end.saturating_duration_since(Instant::now()).max(SETTLING);
             let bench = case.bench()?;
             let Some(pattern) = &self.expect else {
                 // Whether somebody listens is known to the kernel; nothing need be said for that.
@@ -577,18 +582,26 @@ impl Net {
                     return Ok(seen);
                 }
             }
-            let to = match &other {
-                None => address,
-                Some(other) => bench.inspect(&other.id).await?.container.networks.iter().find_map(|n| n.ip.or(n.ip6)),
+            // Of several networks one may be enough.
+            let to: Vec<IpAddr> = match &other {
+                None => address.into_iter().collect(),
+                Some(other) => {
+                    let networks = bench.inspect(&other.id).await?.container.networks;
+                    networks.iter().filter_map(|n| n.ip.or(n.ip6)).collect()
+                }
             };
             let pid = source.detail.and_then(|detail| detail.pid);
-            let (Some(pid), Some(to)) = (pid, to) else {
+            let Some(pid) = pid.filter(|_| !to.is_empty()) else {
                 return Err(Trouble::new("J_LAB_INVALID", format!("{} has no address", self.to), ""));
             };
-            let reached = match bench.connects(pid, to, self.port).await {
-                Ok(reached) => reached,
-                Err(error) => return Err(bench.trouble(error).await),
-            };
+            let mut reached = false;
+            for to in to {
+                reached = reached
+                    || match bench.connects(pid, to, self.port).await {
+                        Ok(reached) => reached,
+                        Err(error) => return Err(bench.trouble(error).await),
+                    };
+            }
             let there = format!("{}:{}", self.to, self.port);
             match (reached, self.reachable) {
                 (true, true) => return Ok(Seen::well("reached")),

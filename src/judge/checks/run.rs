@@ -37,7 +37,7 @@ pub(super) const KINDS: &[Kind] = &[
         need: Need::Image,
         about: "A container of the image starts and stays up.",
         codes: &[RUN_FAILED, RUN_EXITED, RUN_OOM],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: Some("RUN_FAILED"),
         read: read::<Starts>,
         schema: schema::<Starts>,
@@ -53,7 +53,7 @@ pub(super) const KINDS: &[Kind] = &[
             Code { name: "RUN_EXIT_CODE", hint: "The program ended, but not as it should; what did it print last?" },
             Code { name: "RUN_TIMEOUT", hint: "The program did not end; does it wait for something?" },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: Some("RUN_TIMEOUT"),
         read: read::<Exits>,
         schema: schema::<Exits>,
@@ -72,7 +72,7 @@ pub(super) const KINDS: &[Kind] = &[
                 hint: "What a container prints is kept and read by many; what should not be in it?",
             },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: Some("LOG_MISSING"),
         read: read::<Logs>,
         schema: schema::<Logs>,
@@ -88,7 +88,7 @@ pub(super) const KINDS: &[Kind] = &[
             RUN_OOM,
             Code { name: "RUN_AS_ROOT", hint: "Which instruction says as whom the image's program runs?" },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: None,
         read: read::<NonRoot>,
         schema: schema::<NonRoot>,
@@ -112,7 +112,7 @@ pub(super) const KINDS: &[Kind] = &[
             },
             Code { name: "HEALTH_TIMEOUT", hint: "The healthcheck has not passed yet; how long is its interval?" },
         ],
-        timeout: Duration::from_secs(180),
+        timeout: Duration::from_mins(3),
         late: Some("HEALTH_TIMEOUT"),
         read: read::<Healthy>,
         schema: schema::<Healthy>,
@@ -129,7 +129,7 @@ pub(super) const KINDS: &[Kind] = &[
                 hint: "What does the program write where? Only what has to last belongs on a disk, and that in a volume.",
             },
         ],
-        timeout: Duration::from_secs(120),
+        timeout: Duration::from_mins(2),
         late: Some("RUN_READONLY"),
         read: read::<ReadOnly>,
         schema: schema::<ReadOnly>,
@@ -143,7 +143,7 @@ pub(super) const KINDS: &[Kind] = &[
             RUN_FAILED,
             Code { name: "RUN_HARDENED", hint: "Which right does the program still need, and could it do without?" },
         ],
-        timeout: Duration::from_secs(120),
+        timeout: Duration::from_mins(2),
         late: Some("RUN_HARDENED"),
         read: read::<Hardened>,
         schema: schema::<Hardened>,
@@ -244,7 +244,7 @@ struct Exits {
     container: String,
     /// The exit code.
     #[serde(default)]
-    code: i64,
+    exit: i64,
     /// How long it may take.
     #[serde(default = "ten_seconds")]
     within: Period,
@@ -252,7 +252,7 @@ struct Exits {
 
 impl Check for Exits {
     fn title(&self) -> String {
-        format!("A container ({}) ends with exit code {}", self.container, self.code)
+        format!("A container ({}) ends with exit code {}", self.container, self.exit)
     }
 
     fn look<'a>(&'a self, case: &'a mut Case<'_>) -> BoxFuture<'a, Result<Seen, Trouble>> {
@@ -273,20 +273,20 @@ impl Exits {
         if !ends(case, &running, self.within.0.saturating_sub(running.since.elapsed())).await? {
             let message = format!("the container still ran after {}", self.within);
             let found =
-                Found::new("RUN_TIMEOUT", message).expected(format!("exit code {} within {}", self.code, self.within));
+                Found::new("RUN_TIMEOUT", message).expected(format!("exit code {} within {}", self.exit, self.within));
             return Ok(Seen::of("still running", vec![found]));
         }
         let Some(mut seen) = case.bench()?.ended(&running.id).await? else { return Ok(Seen::well("running")) };
         let inspection = case.bench()?.inspect(&running.id).await?;
         let code = inspection.raw["State"]["ExitCode"].as_i64().unwrap_or_default();
         let oom = seen.found.iter().any(|found| found.code == "RUN_OOM");
-        if code == self.code && !oom {
+        if code == self.exit {
             seen.found.clear();
         }
         for found in seen.found.iter_mut().filter(|_| !oom) {
             found.code = "RUN_EXIT_CODE";
             found.message = format!("the container ended with exit code {code}");
-            found.expected = Some(format!("exit code {}", self.code));
+            found.expected = Some(format!("exit code {}", self.exit));
         }
         Ok(seen)
     }

@@ -55,7 +55,7 @@ const fn kind<T: Check + serde::de::DeserializeOwned + JsonSchema + 'static>(
             Code { name: "STATE_UNWANTED", hint: "Something is there that should be gone." },
             Code { name: "STATE_FIELD", hint: "It is there, but not as it should be; docker inspect shows how it is." },
         ],
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
         late: None,
         read: read::<T>,
         schema: schema::<T>,

@@ -94,12 +94,11 @@ impl Stops {
         if let Some(seen) = bench.ended(&running.id).await? {
             return Ok(seen);
         }
-        let signal = match &self.signal {
-            Some(signal) => signal.clone(),
-            None => {
-                let raw = bench.inspect(&running.id).await?.raw;
-                raw["Config"]["StopSignal"].as_str().filter(|s| !s.is_empty()).unwrap_or("SIGTERM").to_owned()
-            }
+        let signal = if let Some(signal) = &self.signal {
+            signal.clone()
+        } else {
+            let raw = bench.inspect(&running.id).await?.raw;
+            raw["Config"]["StopSignal"].as_str().filter(|s| !s.is_empty()).unwrap_or("SIGTERM").to_owned()
         };
         let asked = Instant::now();
         if let Err(error) = bench.engine().kill(&running.id, &signal).await {

@@ -22,6 +22,12 @@ pub(super) enum Rule {
     StrongCapabilities,
     /// No limit of memory.
     NoMemoryLimit,
+    /// No limit of processes.
+    NoPidsLimit,
+    /// Any port of the host.
+    PublishedPort,
+    /// A network that leads out of the host.
+    LeadsOut,
     /// A password or the like in the environment.
     SecretInEnvironment,
     /// An image without a tag, or with `latest`.
@@ -38,12 +44,15 @@ pub(super) fn usual() -> Vec<Rule> {
 }
 
 /// What is wrong with a project, in words.
-pub(super) fn audit(model: &Value, rules: &[Rule]) -> Vec<String> {
+pub(super) fn audit(model: &Value, rules: &[Rule], only: &[String]) -> Vec<String> {
     let services = model["services"].as_object().into_iter().flatten();
-    services.flat_map(|(name, service)| rules.iter().filter_map(move |rule| broken(*rule, name, service))).collect()
+    services
+        .filter(|(name, _)| only.is_empty() || only.contains(name))
+        .flat_map(|(name, service)| rules.iter().filter_map(move |rule| broken(*rule, name, service, model)))
+        .collect()
 }
 
-fn broken(rule: Rule, name: &str, service: &Value) -> Option<String> {
+fn broken(rule: Rule, name: &str, service: &Value, model: &Value) -> Option<String> {
     let list = |field: &str| service[field].as_array().into_iter().flatten();
     let text = |field: &str| service[field].as_str().unwrap_or_default();
     let sources = || list("volumes").filter(|v| v["type"] == "bind").filter_map(|v| v["source"].as_str());
@@ -79,6 +88,23 @@ fn broken(rule: Rule, name: &str, service: &Value) -> Option<String> {
             let limits = &service["deploy"]["resources"]["limits"];
             (service["mem_limit"].is_null() && limits["memory"].is_null())
                 .then(|| format!("{name} has no limit of memory"))
+        }
+        Rule::NoPidsLimit => {
+            let limits = &service["deploy"]["resources"]["limits"];
+            let none = |limit: &Value| limit.as_i64().is_none_or(|most| most <= 0);
+            (none(&service["pids_limit"]) && none(&limits["pids"])).then(|| format!("{name} has no limit of processes"))
+        }
+        Rule::PublishedPort => {
+            let published = list("ports").find(|port| !port["target"].is_null());
+            published.map(|port| format!("{name} publishes its port {}", port["target"]))
+        }
+        Rule::LeadsOut => {
+            if !text("network_mode").is_empty() && text("network_mode") != "none" {
+                return Some(format!("{name} has `network_mode: {}`", text("network_mode")));
+            }
+            let mut networks = service["networks"].as_object().into_iter().flatten();
+            let out = networks.find(|(network, _)| model["networks"][network.as_str()]["internal"] != true);
+            out.map(|(network, _)| format!("{name} is on the network {network}, which leads out"))
         }
         Rule::SecretInEnvironment => {
             let secrets = Secrets::default();
@@ -120,13 +146,14 @@ mod tests {
                 "image": "a:1", "deploy": {"resources": {"limits": {"memory": "64"}}}, "healthcheck": {"test": ["CMD", "true"]},
                 "environment": {"MODE": "x"}, "ports": [{"target": 80, "published": "80", "host_ip": "127.0.0.1"}],
                 "volumes": [{"type": "bind", "source": "/etcetera", "target": "/x"}, {"type": "volume", "source": "/etc"}],
+                "pids_limit": 50, "networks": {"inside": null},
             },
             "bad": {
                 "image": "host:5000/a", "privileged": true, "network_mode": "host", "cap_add": ["CAP_SYS_ADMIN"],
                 "volumes": [{"type": "bind", "source": "/var/run/docker.sock"}, {"type": "bind", "source": "/etc/ssl"}],
                 "environment": {"DB_PASSWORD": "x"}, "ports": [{"target": 80, "published": "80"}],
             },
-        } });
+        }, "networks": {"inside": {"internal": true}} });
         let all = [
             usual(),
             vec![
@@ -135,11 +162,15 @@ mod tests {
                 Rule::UnpinnedImage,
                 Rule::OpenPort,
                 Rule::NoHealthcheck,
+                Rule::NoPidsLimit,
+                Rule::LeadsOut,
             ],
         ]
         .concat();
-        let found = audit(&model, &all);
+        let found = audit(&model, &all, &[]);
         assert!(found.iter().all(|words| words.starts_with("bad ")), "{found:#?}");
         assert_eq!(found.len(), all.len(), "{found:#?}");
+        assert_eq!(audit(&model, &all, &["good".to_owned()]), [""; 0]);
+        assert_eq!(audit(&model, &[Rule::PublishedPort], &["good".to_owned()]), ["good publishes its port 80"]);
     }
 }

@@ -36,7 +36,7 @@ pub(super) const KIND: Kind = Kind {
         code("IMAGE_CONFIG_STOP_SIGNAL", "STOPSIGNAL says which signal asks a container to end."),
         code("IMAGE_CONFIG_PLATFORM", "The platform is that of the image in the last FROM."),
     ],
-    timeout: Duration::from_secs(60),
+    timeout: Duration::from_mins(1),
     late: None,
     read: read::<Config>,
     schema: schema::<Config>,
