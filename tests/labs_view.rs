@@ -93,6 +93,7 @@ fn enter_starts_a_session_once_and_its_workspace_opens_when_it_is_ready() {
     assert_eq!(stage.jobs[0].command(), "ondeck session start --lab lab4");
     begin(&mut stage, 1);
     assert!(line(&mut stage, "lab4").contains("starting") && line(&mut stage, "lab4").contains("◐"));
+    assert!(stage.text().contains("◐ running"), "how far it is stands above its pages");
     stage.press(&["enter"]);
     assert_eq!(stage.jobs.len(), 1, "it is being started already");
     let ready = session(&stage, "qv7e");
@@ -154,6 +155,7 @@ fn what_others_have_and_what_judges_have_is_not_ones_own() {
         let mut stage = labs_with(snap, 160);
         stage.press(&["down", "down"]);
         assert!(!line(&mut stage, "lab3").contains("h2mz"));
+        assert!(stage.text().contains("⏎ start") && !stage.text().contains("S submit"));
         stage.press(&["d"]);
         assert!(stage.app.overlay.is_none(), "nothing of one's own can be ended");
         stage.press(&["S"]);
