@@ -174,7 +174,9 @@ fn told(watch: &JudgeWatch, teller: &Teller, event: Event) {
         Event::Begins(id) => Some(title(id)),
         Event::Ended(result, failures) => {
             teller.hold(format!("{}: {}", result.title, status_word(result.status)));
-            failures.iter().for_each(|f| teller.hold(format!("  {}: {}", f.code, f.message)));
+            for failure in failures {
+                teller.hold(format!("  {}: {}", failure.code, failure.message));
+            }
             None
         }
         Event::Line(line) => {

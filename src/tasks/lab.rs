@@ -73,8 +73,12 @@ pub(super) async fn update(config: &Config, teller: &Teller) -> Outcome {
         teller.line(line);
     };
     let Updated { mut done, errors } = labs::update(config, &tell).await;
-    done.iter().for_each(|line| teller.line(line));
-    errors.iter().for_each(|e| e.to_string().lines().for_each(|line| teller.line(line)));
+    for line in &done {
+        teller.line(line);
+    }
+    for error in &errors {
+        error.to_string().lines().for_each(|line| teller.line(line));
+    }
     let failed: Vec<_> = errors
         .into_iter()
         .map(|e| (e.file.clone(), EngineError::new(ErrorKind::Other, e.message).with_hint(e.hint)))
