@@ -67,7 +67,7 @@ async fn whole(containers: &[&Container], ask: FollowAsk) -> LogBuffer {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), read).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(2), read).await.unwrap();
     buffer
 }
 
