@@ -21,7 +21,7 @@ struct Desk {
 impl Desk {
     fn new(images: &str, checks: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let checks: String = checks.lines().map(|line| format!("      {line}\n")).collect();
+        let checks: String = checks.lines().map(|line| format!("      {line}\n")).collect::<Vec<_>>().concat();
         let manifest = format!(
             "schema: lab/v1\nid: tiny\ntitle: Tiny\nsummary: A lab of a test.\nminutes: 1\ndifficulty: beginner\n\
              session: {{memory: 400m, pids: 200}}\nimages: [{images}]\njudge: {{timeout: 2m}}\nbuild: {{context: .}}\n\

@@ -115,7 +115,8 @@ async fn images_are_built_once_and_again_when_they_changed() {
     };
     let lab = own.lab("first");
     let (one, two) = tokio::join!(labs::ensure_images(engine, &lab, &tell), labs::ensure_images(engine, &lab, &tell));
-    one.unwrap(); two.unwrap();
+    one.unwrap();
+    two.unwrap();
     assert_eq!(steps.lock().unwrap().len(), 1, "{steps:?}");
     labs::ensure_images(engine, &lab, &tell).await.unwrap();
     assert_eq!(steps.lock().unwrap().len(), 1, "{steps:?}");

@@ -87,12 +87,11 @@ pub(super) fn run(
 }
 
 async fn judged(arguments: &Arguments, config: &Config, engine: &Engine, lab: &Lab) -> Result<Report, Failure> {
-    let (workspace, session) = match &arguments.dir {
-        Some(dir) => (Workspace::host(dir), None),
-        None => {
-            let session = own(engine, lab, arguments.session.as_deref()).await?;
-            (Workspace::session(engine, session.name.as_str()), Some(session))
-        }
+    let (workspace, session) = if let Some(dir) = &arguments.dir {
+        (Workspace::host(dir), None)
+    } else {
+        let session = own(engine, lab, arguments.session.as_deref()).await?;
+        (Workspace::session(engine, session.name.as_str()), Some(session))
     };
     let watch = Watch::new(Signs::of(config));
     let say = |event: Event| watch.tell(event);
@@ -429,7 +428,7 @@ mod tests {
         );
         let long: Vec<&str> = text.lines().filter(|line| width(line) > WIDTH && line.contains(' ')).collect();
         // Only a single word may be wider.
-        assert!(long.iter().all(|line| line.trim_start().split_whitespace().count() <= 2), "{long:?}");
+        assert!(long.iter().all(|line| line.split_whitespace().count() <= 2), "{long:?}");
         assert!(text.contains("0/100\n      it needs"), "{text}");
     }
 }

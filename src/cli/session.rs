@@ -315,7 +315,7 @@ async fn forward(engine: &Engine, session: &Session, ports: Option<&str>) -> Res
     tell(&format!("port {port} of session {} is at http://{}; Ctrl-C ends that", session.id, relay.address));
     tokio::select! {
         _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
-        over = engine.wait(&session.container, Duration::from_secs(7 * 86_400)) => match over {
+        over = engine.wait(&session.container, Duration::from_hours(7 * 24)) => match over {
             Err(e) if e.kind != ErrorKind::NotFound => Err(e.into()),
             _ => Err(Failure::Told(format!("session {} has ended", session.id))),
         },

@@ -148,7 +148,7 @@ impl Engine {
         context: BoxStream<'static, std::io::Result<Bytes>>,
     ) -> Result<BoxStream<'static, Result<BuildSaid>>> {
         // Nothing is answered before all of the context is there, which is slow on a slow line.
-        let patience = Duration::from_secs(4 * 3600);
+        let patience = Duration::from_hours(4);
         let path = ask.path(builder, id);
         let response = self.http.deliver(Method::POST, &path, Payload::Tar(context), patience).await?;
         Ok(lines(Http::pieces(response)).filter_map(|line| async { line.and_then(|l| said(&l)).transpose() }).boxed())

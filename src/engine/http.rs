@@ -25,7 +25,7 @@ use super::{EngineError, ErrorKind, Result};
 /// For what an engine answers from memory.
 pub(super) const SHORT: Duration = Duration::from_secs(20);
 /// For what it has to work for.
-pub(super) const LONG: Duration = Duration::from_secs(1200);
+pub(super) const LONG: Duration = Duration::from_mins(20);
 /// The largest answer that is read whole.
 const LARGEST: usize = 256 << 20;
 

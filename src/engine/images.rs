@@ -23,7 +23,7 @@ impl Engine {
 
     /// Takes in what [`Engine::save_images`] gave out; ends once all of it is there.
     pub async fn load_images(&self, tar: BoxStream<'static, std::io::Result<Bytes>>) -> Result<()> {
-        let patience = Duration::from_secs(3600);
+        let patience = Duration::from_hours(1);
         let response = self.http.deliver(Method::POST, "/images/load?quiet=1", Payload::Tar(tar), patience).await?;
         told("POST /images/load", Http::pieces(response)).try_for_each(|_| async { Ok(()) }).await
     }

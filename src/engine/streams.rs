@@ -79,7 +79,7 @@ impl Engine {
         if let Some(until) = ask.until {
             path = format!("{path}&until={}", nanos(until));
         }
-        let response = self.http.send(Method::GET, &path, Duration::from_secs(60)).await?;
+        let response = self.http.send(Method::GET, &path, Duration::from_mins(1)).await?;
         Ok(Http::pieces(response))
     }
 }

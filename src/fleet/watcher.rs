@@ -207,7 +207,7 @@ impl Watcher {
             // Quick at first, since most restarts are; then every ten seconds, not all panels at once.
             let jitter = u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs() % 100);
             let wait = if error.kind == ErrorKind::Config {
-                Duration::from_secs(60)
+                Duration::from_mins(1)
             } else {
                 Duration::from_millis((250 << attempts.min(6)).min(10_000) + jitter)
             };

@@ -251,6 +251,7 @@ mod tests {
         words: Vec<String>,
     }
 
+    #[allow(clippy::needless_pass_by_value)] // Made on the spot.
     fn wrong(value: Value) -> (String, String, String) {
         let wrong = read::<Sample>(value.as_object().unwrap()).unwrap_err();
         (wrong.field, wrong.message, wrong.hint)

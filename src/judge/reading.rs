@@ -503,12 +503,10 @@ fn variable(
         complete.then_some(text)
     };
     let found = match rest.chars().next() {
-        None => value,
+        None | Some('?') => value,
         Some('-') if is_set => value,
-        Some('-') => other(&rest[1..]),
-        Some('+') if is_set => other(&rest[1..]),
-        Some('+') => Some(String::new()),
-        Some('?') => value,
+        Some('+') if !is_set => Some(String::new()),
+        Some('-' | '+') => other(&rest[1..]),
         Some(_) => None,
     };
     Some((end, found))

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::items_after_statements)]
 
 use std::sync::Mutex;
 

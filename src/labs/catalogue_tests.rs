@@ -23,7 +23,7 @@ fn config(folders: &[&Path], git: &[GitLabs]) -> Config {
 }
 
 fn told(catalogue: &Catalogue) -> String {
-    catalogue.problems.iter().map(|error| format!("{error}\n")).collect()
+    catalogue.problems.iter().map(|error| format!("{error}\n")).collect::<Vec<_>>().concat()
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn a_lab_is_read() {
     let lab = read(GOOD).unwrap();
     assert_eq!((lab.id.as_str(), lab.minutes, lab.difficulty), ("demo", 20, Difficulty::Intermediate));
     assert_eq!(lab.max_score(), 30);
-    assert_eq!(lab.judge, Rules { timeout: Duration::from_secs(180), min_score: 20 });
+    assert_eq!(lab.judge, Rules { timeout: Duration::from_mins(3), min_score: 20 });
     assert_eq!(lab.workspace, Limits { max_bytes: 1 << 20, max_files: 500 });
     let build = lab.build.as_ref().unwrap();
     assert_eq!((build.context.as_str(), build.dockerfile.as_str()), ("", "Dockerfile"));

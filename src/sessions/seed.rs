@@ -97,7 +97,7 @@ pub(super) async fn ensure(
     let inner = Engine::connect(&inside(engine.endpoint(), &name, &name))?;
     stream(engine, &inner, images, tell).await?;
     let sealed = engine.exec_run(&id, &ExecAsk::of([PROGRAM, "seal"])).await?;
-    let code = engine.wait(&id, Duration::from_secs(60)).await?;
+    let code = engine.wait(&id, Duration::from_mins(1)).await?;
     if sealed.code != Some(0) || code != 0 {
         return Err(EngineError::new(ErrorKind::Other, format!("{name} could not be finished (it ended with {code})")));
     }

@@ -97,7 +97,7 @@ pub(super) async fn forward(engine: &Engine, session: &Session, port: u16, local
         "http://{} leads to port {port} of session {} until this is cancelled",
         relay.address, session.id
     ));
-    match engine.wait(&session.container, Duration::from_secs(7 * 86_400)).await {
+    match engine.wait(&session.container, Duration::from_hours(7 * 24)).await {
         Err(e) if e.kind != ErrorKind::NotFound => Outcome::Failed(e),
         _ => Outcome::Done(format!("session {} has ended", session.id)),
     }

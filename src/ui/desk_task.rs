@@ -23,7 +23,7 @@ use super::message::Msg;
 use super::view::Tone;
 
 /// Drafts that nobody came back for go after so long.
-const FORGOTTEN: std::time::Duration = std::time::Duration::from_secs(90 * 86_400);
+const FORGOTTEN: std::time::Duration = std::time::Duration::from_hours(90 * 24);
 
 /// The files of a small service, for a workspace that has none.
 const STARTER: [(&str, &str); 4] = [

@@ -43,7 +43,7 @@ const ECHO: Duration = Duration::from_millis(60);
 /// How long the first frame waits for the engine's first answer.
 const PATIENCE: Duration = Duration::from_millis(80);
 /// Ages on screen are put right so often when nothing else draws. Seldom, so that a panel at rest rests.
-const AGES: Duration = Duration::from_secs(300);
+const AGES: Duration = Duration::from_mins(5);
 
 /// How the panel is opened.
 #[derive(Debug)]

@@ -100,7 +100,7 @@ fn what_a_killed_panel_left_is_found() {
     assert!(!killed.status.success());
     assert_eq!(texts(&drafts.list_all().unwrap()), [("typed", Owner::Left)]);
     assert_eq!(names(dir.path()).unwrap().len(), 3, "two locks and a folder");
-    assert_eq!(drafts.sweep(Duration::from_secs(3600)).unwrap(), 0);
+    assert_eq!(drafts.sweep(Duration::from_hours(1)).unwrap(), 0);
     assert_eq!(drafts.sweep(Duration::ZERO).unwrap(), 1);
     assert_eq!(names(dir.path()).unwrap(), [lock_of(dir.path(), &drafts.token)]);
 }

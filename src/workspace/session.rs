@@ -14,7 +14,7 @@ const PROGRAM: &str = include_str!("session.pl");
 /// The most bytes that a listing has.
 const LISTING: usize = 3 << 20;
 /// How long one file may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What an answer is besides a file's bytes or a listing.
 const ROOM: usize = 1 << 20;
 

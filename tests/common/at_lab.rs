@@ -185,7 +185,7 @@ pub fn failed() -> Report {
         ("Dockerfile", Some(4)),
     );
     build.found = Some("exit code 1".into());
-    let output: String = (1..=14).map(|n| format!("Looking in links: /wheels ({n})\n")).collect();
+    let output: String = (1..=14).map(|n| format!("Looking in links: /wheels ({n})\n")).collect::<Vec<_>>().concat();
     Report {
         failures: vec![ignore, build],
         metrics: Metrics { context_bytes: Some(12_345), ..Metrics::default() },

@@ -53,7 +53,7 @@ impl Court {
         // A lab has points; who asks for none here gets some.
         let checks =
             if checks.contains("points:") { checks.to_owned() } else { checks.replacen("- {", "- {points: 1, ", 1) };
-        let indented: String = checks.lines().map(|line| format!("      {line}\n")).collect();
+        let indented: String = checks.lines().map(|line| format!("      {line}\n")).collect::<Vec<_>>().concat();
         let text = format!(
             "schema: lab/v1\nid: court\ntitle: Court\nsummary: A lab of a test.\nminutes: 1\ndifficulty: beginner\ntests: {{starter: {{codes: [BUILD_FAILED]}}}}\n\
              session: {{memory: 400m, pids: 200}}\nimages:\n  - {{name: \"{BASE}\"}}\n{head}\n\

@@ -169,7 +169,7 @@ impl Lint {
 
     fn see(&self, case: &Case<'_>) -> Result<Seen, Trouble> {
         view(case, "DF_LINT", |view| {
-            let rules = self.deny.iter().fold(RuleChoice::usual(), |rules, code| rules.with(code));
+            let rules = self.deny.iter().fold(RuleChoice::usual(), RuleChoice::with);
             let context = &view.context;
             let has = |path: &str| {
                 let path = ignore::clean(path);

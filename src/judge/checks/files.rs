@@ -141,6 +141,8 @@ impl<'de> Deserialize<'de> for Mode {
     }
 }
 
+// A check that looks at once may be prevented from looking; these two cannot.
+#[allow(clippy::unnecessary_wraps)]
 impl Exists {
     fn see(&self, case: &Case<'_>) -> Result<Seen, Trouble> {
         let (mut found, mut observed) = (Vec::new(), Vec::new());
@@ -203,7 +205,10 @@ impl Exists {
 }
 
 fn missing(path: &str) -> Found {
-    Found::new("FILE_MISSING", format!("there is no {path} in the workspace")).in_file(path).expected(path).found("nothing")
+    Found::new("FILE_MISSING", format!("there is no {path} in the workspace"))
+        .in_file(path)
+        .expected(path)
+        .found("nothing")
 }
 
 impl Check for Exists {
@@ -229,6 +234,7 @@ struct Absent {
     paths: Vec<Glob>,
 }
 
+#[allow(clippy::unnecessary_wraps)]
 impl Absent {
     fn see(&self, case: &Case<'_>) -> Result<Seen, Trouble> {
         let mut there: Vec<String> = Vec::new();
@@ -404,7 +410,7 @@ struct Value {
     path: String,
     /// How it is written, where its name does not tell: `json`, `yaml`, `toml`, `env`.
     format: Option<Format>,
-    /// Where the value is: `a.b.0`, or a JSONPath that begins with `$`.
+    /// Where the value is: `a.b.0`, or a `JSONPath` that begins with `$`.
     query: String,
     /// What it is.
     eq: Option<serde_json::Value>,

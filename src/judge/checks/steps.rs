@@ -462,16 +462,15 @@ impl CopyFrom {
                 let line = view.reading.stages[stage].from;
                 let what = self.path.as_ref().map_or("something", Glob::text);
                 let fits = |taken: &&&Taken| self.path.as_ref().is_none_or(|glob| is_path(glob, &taken.path));
-                match right.iter().find(fits) {
-                    Some(taken) => seen.push(format!("{} from {}", taken.path, taken.from)),
-                    None => {
-                        let others: Vec<String> =
-                            all.iter().map(|taken| format!("{} from {}", taken.path, taken.from)).collect();
-                        let is = super::files::listed(&others);
-                        let message = format!("the stage that begins here takes {is}, expected {what} from {from}");
-                        let wrong = view.found("DF_COPY_FROM", line, &message);
-                        found.push(wrong.expected(format!("{what} from {from}")).found(is));
-                    }
+                if let Some(taken) = right.iter().find(fits) {
+                    seen.push(format!("{} from {}", taken.path, taken.from));
+                } else {
+                    let others: Vec<String> =
+                        all.iter().map(|taken| format!("{} from {}", taken.path, taken.from)).collect();
+                    let is = super::files::listed(&others);
+                    let message = format!("the stage that begins here takes {is}, expected {what} from {from}");
+                    let wrong = view.found("DF_COPY_FROM", line, &message);
+                    found.push(wrong.expected(format!("{what} from {from}")).found(is));
                 }
                 for taken in right.iter().filter(|taken| taken.copied) {
                     let Some(glob) = self.not_path.0.iter().find(|glob| is_path(glob, &taken.path)) else { continue };

@@ -98,7 +98,7 @@ fn variables(text: &str) -> Result<Value, (Option<usize>, String)> {
     Ok(Value::Object(all))
 }
 
-/// What is at `a.b.0`, or what a JSONPath finds.
+/// What is at `a.b.0`, or what a `JSONPath` finds.
 pub(super) fn query<'a>(document: &'a Value, query: &str) -> Result<Vec<&'a Value>, String> {
     if query.starts_with('$') {
         let path = JsonPath::parse(query).map_err(|e| format!("found `{query}`, expected a JSONPath: {e}"))?;

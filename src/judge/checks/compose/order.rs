@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind {
     need: Need::Docker,
     about: "The services that came up began in order, and none had to begin twice.",
     codes: &[ORDER],
-    timeout: Duration::from_secs(60),
+    timeout: Duration::from_mins(1),
     late: None,
     read: read::<InOrder>,
     schema: schema::<InOrder>,

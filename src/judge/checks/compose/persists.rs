@@ -33,7 +33,7 @@ pub(super) const KIND: Kind = Kind {
             hint: "What a container writes goes with it, unless it writes into a volume with a name; where does it write?",
         },
     ],
-    timeout: Duration::from_secs(120),
+    timeout: Duration::from_mins(2),
     late: Some("STATE_LOST"),
     read: read::<Persists>,
     schema: schema::<Persists>,
