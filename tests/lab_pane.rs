@@ -77,6 +77,10 @@ async fn a_learner_fails_reads_takes_a_hint_mends_and_passes() {
     panel.keys("ENV HOST=0.0.0.0");
     panel.see("6 ENV HOST=0.0.0.0");
     panel.keys(SUBMIT);
+    panel.wait("judging", |s| {
+        assert!(!s.contains("not saved:") && !s.contains("Not possible"), "{s}");
+        s.contains("Judging") || s.contains("✔ Passed")
+    });
     panel.see("✔ Passed, 100 of 100");
     let screen = panel.wait("what changed", |s| s.contains("points more") && s.contains("now good"));
     assert!(screen.contains("Dockerfile changed"), "{screen}");

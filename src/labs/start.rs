@@ -232,7 +232,7 @@ mod tests {
         let seen: Vec<(String, u32)> = archive
             .entries()
             .unwrap()
-            .map(Result::unwrap)
+            .map(|entry| entry.unwrap())
             .map(|entry| (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap()))
             .collect();
         let seen: Vec<(&str, u32)> = seen.iter().map(|(path, mode)| (path.as_str(), *mode)).collect();

@@ -203,7 +203,10 @@ impl Exists {
 }
 
 fn missing(path: &str) -> Found {
-    Found::new("FILE_MISSING", format!("there is no {path} in the workspace")).in_file(path).expected(path).found("nothing")
+    Found::new("FILE_MISSING", format!("there is no {path} in the workspace"))
+        .in_file(path)
+        .expected(path)
+        .found("nothing")
 }
 
 impl Check for Exists {

@@ -47,7 +47,9 @@ impl Covers {
             let message = format!("there is no .dockerignore, so the build is sent {}", listed(&should));
             let folder = case.lab.build.as_ref().map_or("", |build| build.context.trim_matches(['.', '/']));
             let file = if folder.is_empty() { ".dockerignore".to_owned() } else { format!("{folder}/.dockerignore") };
-            let found = Found::new("DOCKERIGNORE_MISSING", message).in_file(file).expected(format!("{} left out", listed(&should)));
+            let found = Found::new("DOCKERIGNORE_MISSING", message)
+                .in_file(file)
+                .expected(format!("{} left out", listed(&should)));
             return Ok(Seen::of("no .dockerignore", vec![found.found("everything is sent")]));
         };
         let mut found = Vec::new();

@@ -202,7 +202,8 @@ impl Desk {
         let mut taken = work.hints.taken.clone();
         for failure in &failing {
             // What the failure itself says may be the first step: that one was read.
-            let first = ladders.codes.get(&failure.code).filter(|rungs| rungs.len() > 1).and_then(|rungs| rungs.first());
+            let first =
+                ladders.codes.get(&failure.code).filter(|rungs| rungs.len() > 1).and_then(|rungs| rungs.first());
             if first.is_some_and(|first| same(first, &failure.hint)) {
                 let had = taken.entry(failure.code.clone()).or_default();
                 *had = (*had).max(1);
