@@ -148,8 +148,13 @@ impl DeskTasks {
         let Some(one) = self.open.get_mut(&id) else { return };
         let workspace = one.workspace.clone();
         match order {
-            DeskOrder::Open(_) | DeskOrder::Close | DeskOrder::Outside(_) | DeskOrder::LookBack { .. } => {}
-            DeskOrder::Hint(_) | DeskOrder::Explain(_) | DeskOrder::Hush => {}
+            DeskOrder::Open(_)
+            | DeskOrder::Close
+            | DeskOrder::Outside(_)
+            | DeskOrder::LookBack { .. }
+            | DeskOrder::Hint(_)
+            | DeskOrder::Explain(_)
+            | DeskOrder::Hush => {}
             DeskOrder::List => self.list(id),
             DeskOrder::Read(path) => self.ask(id, async move {
                 let result = workspace.read(&path).await;

@@ -185,7 +185,7 @@ impl App {
             let judged = self.labs.judged(&name).cloned();
             let Some(desk) = self.desks.of(id) else { continue };
             desk.now = now;
-            desk.set_lab(lab, &self.settings.owner, &self.settings.config.sessions, next);
+            desk.set_lab(&lab, &self.settings.owner, &self.settings.config.sessions, next);
             // It may have been handed in where labs are listed.
             if let Some(watch) = judged.filter(|w| !w.lock().ended) {
                 desk.follow_judging(watch);

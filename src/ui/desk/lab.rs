@@ -184,7 +184,7 @@ impl Seen {
 
 impl Desk {
     /// The lab that this desk's session is for is known.
-    pub fn set_lab(&mut self, lab: Arc<Lab>, owner: &str, config: &Sessions, next: Option<String>) {
+    pub fn set_lab(&mut self, lab: &Arc<Lab>, owner: &str, config: &Sessions, next: Option<String>) {
         if let Some(work) = &mut self.lab {
             work.next = next;
             if work.lab.digest == lab.digest {
@@ -291,7 +291,7 @@ impl Desk {
         let over = self.lab.as_mut().is_some_and(|w| !w.is_judged() && !std::mem::replace(&mut w.ended, true));
         if over {
             self.output.begin(OutputTab::Results);
-            self.to_first_failure();
+            self.go_to_first_failure();
             self.mark_failures();
             self.look_back();
         }
@@ -379,14 +379,14 @@ impl Desk {
                 lines.extend(work.hint_lines(key, "", width, indent));
             }
         }
-        lines.extend(standing(&seen, work));
+        lines.push(standing(&seen, work));
         lines.push(TextLine::new(Tone::Muted, "─".repeat(width)));
         self.guide.head(lines);
     }
 }
 
 /// Where one stands, in a line: nothing submitted, judged now, points.
-fn standing(seen: &Seen, work: &LabWork) -> Option<TextLine> {
+fn standing(seen: &Seen, work: &LabWork) -> TextLine {
     let mut line = TextLine::default();
     match (seen.live, &seen.report) {
         (true, _) => line.push(Tone::Warn, "◐ being judged"),
@@ -411,5 +411,5 @@ fn standing(seen: &Seen, work: &LabWork) -> Option<TextLine> {
             line.push(Tone::Muted, " submits");
         }
     }
-    Some(line)
+    line
 }

@@ -223,7 +223,7 @@ impl Desk {
         }
         self.long(&pieces, 4, Some(&jump), lines);
         let Some(result) = result else { return };
-        if !unfolds(result.status) != work.turned.contains(&check.id) {
+        if unfolds(result.status) == work.turned.contains(&check.id) {
             return;
         }
         let mut any = false;
@@ -242,7 +242,7 @@ impl Desk {
             self.long(&[(Tone::Muted, format!("    {}", result.observed))], 4, Some(&jump), lines);
         }
         if let Some(report) = seen.report.as_ref().filter(|_| any) {
-            self.excerpt(report, &check.kind, &jump, told, lines);
+            Self::excerpt(report, &check.kind, &jump, told, lines);
         }
     }
 
@@ -279,7 +279,7 @@ impl Desk {
     }
 
     /// The end of what the build or the containers printed, below the first failure that it may explain.
-    fn excerpt(&self, report: &Report, kind: &str, check: &Jump, told: &mut Told, lines: &mut Vec<Line>) {
+    fn excerpt(report: &Report, kind: &str, check: &Jump, told: &mut Told, lines: &mut Vec<Line>) {
         let (what, text) = match kind.split('.').next() {
             Some("build") => ("build", &report.notes.build_logs),
             Some("run" | "stop") => ("run", &report.notes.runtime_logs),
@@ -320,7 +320,7 @@ impl Desk {
     }
 
     /// Puts the cursor on the first thing that is wrong.
-    pub(super) fn to_first_failure(&mut self) {
+    pub(super) fn go_to_first_failure(&mut self) {
         let Some(work) = &self.lab else { return };
         let Some(seen) = work.seen() else { return };
         let first = seen.results.iter().find(|r| matches!(r.status, CheckStatus::Failed));
