@@ -14,6 +14,7 @@ mod run;
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::{Pin, pin};
 
 use futures::future::join_all;
 
@@ -74,7 +75,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Makes it ready.
+    /// Makes it ready. When `cancel` comes first, what was begun is taken back before this ends.
     ///
     /// # Errors
     /// What prevents that.
@@ -85,11 +86,13 @@ impl Bench {
         way: Way,
         owner: &str,
         tell: &Tell<'_>,
+        cancel: impl Future<Output = ()>,
     ) -> Result<Self, Trouble> {
+        let mut cancel = pin!(cancel);
         let mark = Mark::new();
         let (session, fresh) = match way {
             Way::Quick(session) => (*session, false),
-            Way::Clean => (session_for(engine, config, lab, owner, &mark, tell).await?, true),
+            Way::Clean => (session_for(engine, config, lab, owner, &mark, tell, cancel.as_mut()).await?, true),
         };
         let inner = Engine::connect(&session.endpoint(engine.endpoint()))?;
         let bench = Self {
@@ -107,7 +110,10 @@ impl Bench {
             scans: BTreeMap::new(),
             closed: false,
         };
-        let ready = bench.make_ready(lab, tell).await;
+        let ready = tokio::select! {
+            ready = bench.make_ready(lab, tell) => ready,
+            () = cancel => Err(Trouble::cancelled()),
+        };
         if let Err(trouble) = ready {
             bench.close().await;
             return Err(trouble);
@@ -260,19 +266,28 @@ async fn session_for(
     owner: &str,
     mark: &Mark,
     tell: &Tell<'_>,
+    mut cancel: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Session, Trouble> {
     let told = |progress: Progress| match progress {
         Progress::Step(step) => tell(Event::Step(step)),
         Progress::Line(line) => tell(Event::Line(line)),
         Progress::Bytes(..) => {}
     };
-    let lacking = |e: EngineError| trouble::starting(&e);
-    labs::ensure_images(engine, lab, &told).await.map_err(lacking)?;
+    tokio::select! {
+        images = labs::ensure_images(engine, lab, &told) => images.map_err(|e| trouble::lacking(&e))?,
+        () = cancel.as_mut() => return Err(Trouble::cancelled()),
+    }
     let ttl = lab.judge.timeout.as_secs() + MORE;
     let mut spec = lab.spec(config, format!("judge of {owner}"));
     (spec.ttl, spec.longest) = (ttl, ttl);
     spec.workspace = Some(mark.token().to_owned());
     spec.judge = Some(mark.token().to_owned());
-    let started = sessions::start(engine, config, &spec, &told, std::future::pending()).await.map_err(lacking)?;
-    started.ok_or_else(|| Trouble::new("J_CANCELLED", "no session was started", ""))
+    let started = match sessions::start(engine, config, &spec, &told, cancel).await {
+        Ok(Some(session)) => return Ok(session),
+        Ok(None) => Trouble::cancelled(),
+        Err(e) => trouble::starting(&e),
+    };
+    // A workspace outlives a session that was not to be. Where this fails, a sweep finds it by its label.
+    let _ = sessions::forget(engine, &spec.owner, mark.token()).await;
+    Err(started)
 }

@@ -154,6 +154,11 @@ impl Trouble {
         Self { code: code.to_owned(), message: clean(message.as_ref()), hint: clean(hint.as_ref()) }
     }
 
+    /// Whoever asked wants it no more.
+    pub fn cancelled() -> Self {
+        Self::new("J_CANCELLED", "judging was cancelled", "nothing was decided; submit again when you like")
+    }
+
     /// Something of this machine's disk.
     pub fn disk(what: &str, error: &std::io::Error) -> Self {
         let hint = match error.kind() {

@@ -71,10 +71,15 @@ enum Open<'a> {
 }
 
 impl Open<'_> {
-    async fn open(&self, lab: &Lab, tell: &Tell<'_>) -> Result<Option<Bench>, Trouble> {
+    async fn open(
+        &self,
+        lab: &Lab,
+        tell: &Tell<'_>,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<Option<Bench>, Trouble> {
         match self {
             Self::Bench { engine, config, way, owner } => {
-                Bench::open(engine, config, lab, way.clone(), owner, tell).await.map(Some)
+                Bench::open(engine, config, lab, way.clone(), owner, tell, cancel).await.map(Some)
             }
             #[cfg(test)]
             Self::None => Ok(None),
@@ -123,11 +128,7 @@ async fn run(
         }
         let id = plan.check.id.clone();
         if plan.need() != Need::Files && !opened {
-            let opening = tokio::select! {
-                opening = open.open(lab, tell) => opening,
-                () = &mut cancel => Err(cancelled()),
-            };
-            match opening {
+            match open.open(lab, tell, cancel.as_mut()).await {
                 Ok(bench) => case.bench = bench,
                 Err(error) => trouble = Some(error),
             }
@@ -181,7 +182,7 @@ async fn run(
                 over = Some(format!("the time for judging, {all}, was over"));
             }
             End::Trouble(error) => trouble = Some(error),
-            End::Cancelled => trouble = Some(cancelled()),
+            End::Cancelled => trouble = Some(Trouble::cancelled()),
         }
         if trouble.is_some() {
             report.broken(at);
@@ -220,10 +221,6 @@ pub(super) fn recipe(lab: &Lab, submission: &Submission) -> Result<Option<Recipe
         return Ok(None);
     }
     Ok(submission.text(&path)?.map(|text| Recipe::new(path, text)))
-}
-
-fn cancelled() -> Trouble {
-    Trouble::new("J_CANCELLED", "judging was cancelled", "nothing was decided; submit again when you like")
 }
 
 fn seconds(time: Duration) -> String {

@@ -16,6 +16,16 @@ pub(super) fn starting(error: &EngineError) -> Trouble {
     Trouble::new(code, &error.message, hint)
 }
 
+/// Why an image of the lab cannot be had.
+pub(super) fn lacking(error: &EngineError) -> Trouble {
+    let trouble = starting(error);
+    match error.kind {
+        ErrorKind::Unreachable | ErrorKind::Timeout => trouble,
+        _ if trouble.code == "J_DISK" => trouble,
+        _ => Trouble { code: "J_IMAGE".to_owned(), ..trouble },
+    }
+}
+
 /// Whether an engine's words are of a full disk.
 pub(super) fn is_full(words: &str) -> bool {
     let words = words.to_lowercase();

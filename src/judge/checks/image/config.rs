@@ -341,7 +341,7 @@ mod tests {
             ("cmd: [x]", "CMD", "`x`"),
             ("cmd: {absent: false}", "CMD", "something"),
             ("env: {PORT: 81}", "ENV", "`81`"),
-            ("labels: {x: y}", "LABELS", "`y`"),
+            ("labels: {x: z}", "LABELS", "`z`"),
             ("healthcheck: {lacks: curl}", "HEALTHCHECK", "no `curl`"),
             ("volumes: [/data]", "VOLUMES", "`/data`"),
             ("platform: {matches: arm}", "PLATFORM", "`arm`"),
