@@ -1,12 +1,14 @@
 //! From nothing to a session whose Docker answers.
 
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::{Value, json};
 
 use crate::config::Sessions;
+use crate::engine::model::Id;
 use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, LogAsk, Result};
 use crate::text::size;
 
@@ -101,10 +103,19 @@ pub async fn start(
     tell: &Tell<'_>,
     cancel: impl Future<Output = ()>,
 ) -> Result<Option<Session>> {
+    let mut cancel = pin!(cancel);
+    let ground = tokio::select! {
+        ground = prepare(engine, config, spec, tell) => ground?,
+        () = cancel.as_mut() => return Ok(None),
+    };
     let mut made = Cleanup::new(engine);
-    let result = tokio::select! {
-        result = begin(engine, config, spec, tell, &mut made) => result.map(Some),
-        () = cancel => Ok(None),
+    // Not given up half-way: what an engine is only about to make, nobody could take back.
+    let result = match make(engine, config, spec, ground, tell, &mut made).await {
+        Ok(container) => tokio::select! {
+            result = settle(engine, spec, &container, tell) => result.map(Some),
+            () = cancel => Ok(None),
+        },
+        Err(e) => Err(e),
     };
     if matches!(result, Ok(Some(_))) {
         made.keep();
@@ -114,13 +125,15 @@ pub async fn start(
     result
 }
 
-async fn begin(
-    engine: &Engine,
-    config: &Sessions,
-    spec: &Spec,
-    tell: &Tell<'_>,
-    made_so_far: &mut Cleanup,
-) -> Result<Session> {
+/// What a session stands on.
+struct Ground {
+    id: String,
+    workspace: String,
+    image: String,
+    seed: Option<String>,
+}
+
+async fn prepare(engine: &Engine, config: &Sessions, spec: &Spec, tell: &Tell<'_>) -> Result<Ground> {
     life::sweep(engine).await?;
     let others = life::list(engine).await?;
     room(engine, config, spec, &others).await?;
@@ -131,6 +144,18 @@ async fn begin(
     while others.iter().any(|s| s.id == id) {
         id = identifier();
     }
+    Ok(Ground { id, workspace, image, seed })
+}
+
+/// Makes the container and what it needs, and starts it.
+async fn make(
+    engine: &Engine,
+    config: &Sessions,
+    spec: &Spec,
+    Ground { id, workspace, image, seed }: Ground,
+    tell: &Tell<'_>,
+    made_so_far: &mut Cleanup,
+) -> Result<Id> {
     tell(Progress::Step(format!("starting session {id}")));
     let volume = volume_name(&spec.owner, &workspace);
     let mut known = vec![(OWNER, spec.owner.clone()), (WORKSPACE, workspace)];
@@ -172,10 +197,15 @@ async fn begin(
     let made = engine.create_container(&container_name(&id), body).await?;
     made_so_far.container = Some(made.to_string());
     engine.start(&made).await?;
-    ready(engine, &made).await?;
-    let found = engine.inspect(&made).await?.container;
+    Ok(made)
+}
+
+/// Waits until its Docker answers and has the images.
+async fn settle(engine: &Engine, spec: &Spec, container: &str, tell: &Tell<'_>) -> Result<Session> {
+    ready(engine, container).await?;
+    let found = engine.inspect(container).await?.container;
     let session = Session::of(&found)
-        .ok_or_else(|| EngineError::new(ErrorKind::Other, format!("session {id} has lost its labels")))?;
+        .ok_or_else(|| EngineError::new(ErrorKind::Other, format!("session {} has lost its labels", found.name)))?;
     seed::seeded(engine, &session, &spec.images, tell).await?;
     Ok(session)
 }
