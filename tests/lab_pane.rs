@@ -9,6 +9,8 @@ use std::path::Path;
 use common::guest::Guest;
 use common::live::until;
 use common::pty::Terminal;
+use ondeck::config::Config;
+use ondeck::labs;
 use ondeck::sessions::{self, Session};
 
 const SUBMIT: &str = "\x1b[18~";
@@ -18,7 +20,10 @@ const TO_END_OF_LINE: &str = "\x1b[1;2F";
 const CANCEL: &str = "\x18";
 
 /// A panel of this guest's at the workspace of lab1, for which it started a session.
-fn at_lab(guest: &Guest, home: &Path) -> Terminal {
+async fn at_lab(guest: &Guest, home: &Path) -> Terminal {
+    // Where this is its first use the image is built, which takes as long as the packages take to come.
+    let catalogue = labs::catalogue(&Config::default());
+    labs::ensure_images(&guest.engine, catalogue.get("lab1").unwrap(), &|_| {}).await.unwrap();
     // Tests run beside one another.
     let config = home.join("config.yaml");
     std::fs::write(&config, "sessions: {max: 100, budget: 900g}\n").unwrap();
@@ -47,7 +52,7 @@ async fn session(guest: &Guest) -> Session {
 async fn a_learner_fails_reads_takes_a_hint_mends_and_passes() {
     let guest = Guest::new();
     let home = tempfile::tempdir().unwrap();
-    let mut panel = at_lab(&guest, home.path());
+    let mut panel = at_lab(&guest, home.path()).await;
     // The Dockerfile is broken, and handed in as it is typed.
     panel.keys("\r");
     panel.see("ctrl-] leaves");
@@ -113,7 +118,7 @@ async fn a_learner_fails_reads_takes_a_hint_mends_and_passes() {
 async fn the_panel_answers_while_a_fork_bomb_is_judged() {
     let guest = Guest::new();
     let home = tempfile::tempdir().unwrap();
-    let mut panel = at_lab(&guest, home.path());
+    let mut panel = at_lab(&guest, home.path()).await;
     panel.keys("\r");
     panel.see("ctrl-] leaves");
     panel.keys(END);
