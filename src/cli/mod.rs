@@ -3,12 +3,18 @@
 //! Results go to standard output, everything else to standard error; `--json` is an array of objects.
 
 mod attempts;
+mod audit;
+mod doctor;
+mod health;
 mod judge;
 mod lab;
 mod lint;
 mod ps;
+mod reach;
+mod routes;
 mod session;
 mod stacks;
+mod watch;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -65,6 +71,12 @@ enum Command {
     Lab(lab::Command),
     Judge(judge::Arguments),
     Lint(lint::Arguments),
+    Health(health::Arguments),
+    Watch(watch::Arguments),
+    Audit(audit::Arguments),
+    Doctor(doctor::Arguments),
+    Routes(routes::Arguments),
+    Reach(reach::Arguments),
     Attempts(attempts::Arguments),
     /// Print a completion script for a shell
     Completions {
@@ -122,66 +134,84 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
     let mut out = io::stdout().lock();
     if arguments.print_config {
         out.write_all(Config::documented().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (list, json) = match arguments.command {
-        Some(Command::Session(command)) => {
+    let Some(command) = arguments.command.take() else {
+        drop(out);
+        return panel(arguments);
+    };
+    let config = || Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()));
+    let at = |config: &Config| endpoint(arguments.host.as_deref(), || Ok(config.clone()));
+    // These say something with their exit codes: what goes wrong before must not pass for it.
+    let apart = |code: u8, act: &dyn Fn(&Config) -> Result<ExitCode, Failure>| match config().and_then(|c| act(&c)) {
+        Err(Failure::Told(text)) => {
+            tell(&format!("ondeck: {text}"));
+            Ok(ExitCode::from(code))
+        }
+        other => other,
+    };
+    let (list, json) = match command {
+        Command::Session(command) => {
             drop(out);
-            let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
-            let endpoint = endpoint(arguments.host.as_deref(), || Ok(config.clone()))?;
-            return session::run(command, &endpoint, &config);
+            let config = config()?;
+            return session::run(command, &at(&config)?, &config);
         }
-        Some(Command::Lab(command)) => {
+        Command::Lab(command) => {
             drop(out);
-            let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
-            return lab::run(command, &config, || endpoint(arguments.host.as_deref(), || Ok(config.clone())));
+            let config = config()?;
+            return lab::run(command, &config, || at(&config));
         }
-        Some(Command::Judge(judge)) => {
+        Command::Judge(ask) => {
             drop(out);
-            let config = match Config::load(arguments.config.as_deref()) {
-                Ok(config) => config,
-                // 1 would mean that the submission failed.
-                Err(e) => {
-                    tell(&format!("ondeck: {e}"));
-                    return Ok(ExitCode::from(2));
-                }
-            };
-            return judge::run(&judge, &config, || endpoint(arguments.host.as_deref(), || Ok(config.clone())));
+            return apart(2, &|config| judge::run(&ask, config, || at(config)));
         }
-        Some(Command::Lint(lint)) => {
-            let config = match Config::load(arguments.config.as_deref()) {
-                Ok(config) => config,
-                // 1 would mean that something was found.
-                Err(e) => {
-                    tell(&format!("ondeck: {e}"));
-                    return Ok(ExitCode::from(2));
-                }
-            };
-            return lint::run(&mut out, &lint, config.lint.choice());
+        Command::Lint(ask) => {
+            drop(out);
+            return apart(2, &|config| lint::run(&mut io::stdout().lock(), &ask, config.lint.choice()));
         }
-        Some(Command::Attempts(attempts)) => return attempts::run(&mut out, &attempts),
-        Some(Command::Completions { shell }) => {
+        Command::Health(ask) => {
+            drop(out);
+            return apart(3, &|config| health::run(&ask, config, || at(config)));
+        }
+        Command::Watch(ask) => {
+            drop(out);
+            return apart(1, &|config| watch::run(&ask, config, || at(config)));
+        }
+        Command::Audit(ask) => {
+            drop(out);
+            return apart(2, &|config| audit::run(&ask, config, || at(config)));
+        }
+        Command::Doctor(ask) => {
+            drop(out);
+            return apart(2, &|config| doctor::run(&ask, config, arguments.host.as_deref()));
+        }
+        Command::Routes(ask) => {
+            drop(out);
+            return apart(2, &|config| routes::run(&ask, config, || at(config)));
+        }
+        Command::Reach(ask) => {
+            drop(out);
+            return apart(2, &|config| reach::run(&ask, config, || at(config)));
+        }
+        Command::Attempts(attempts) => return attempts::run(&mut out, &attempts),
+        Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "ondeck", &mut script);
             out.write_all(&script)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some(Command::Man) => {
+        Command::Man => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
             out.write_all(&page)?;
             return Ok(ExitCode::SUCCESS);
         }
-        None => {
-            drop(out);
-            return panel(arguments);
-        }
-        Some(Command::Ps { json }) => (true, json),
-        Some(Command::Stacks { json }) => (false, json),
+        Command::Ps { json } => (true, json),
+        Command::Stacks { json } => (false, json),
     };
     let endpoint = endpoint(arguments.host.as_deref(), || Config::load(arguments.config.as_deref()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

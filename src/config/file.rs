@@ -8,8 +8,8 @@ use serde_yaml::Spanned;
 
 use super::source::{ConfigError, Entries, Source, hinted, quoted, suggestion};
 use super::{
-    Ascii, Binding, Chord, Config, Confirm, CustomCommand, Editor, Hints, Labs, Layout, Lint, Logs, On, Preset,
-    Secrets, Sessions, Size, Terminal, Theme,
+    Ascii, Audit, Binding, Chord, Config, Confirm, CustomCommand, Editor, Health, Hints, Labs, Layout, Lint, Logs, On,
+    Preset, Secrets, Sessions, Size, Terminal, Theme,
 };
 
 #[derive(Deserialize, Default)]
@@ -29,6 +29,8 @@ struct ConfigFile {
     editor: Option<Editor>,
     lint: Option<Lint>,
     hints: Option<Hints>,
+    health: Option<Health>,
+    audit: Option<Audit>,
     secrets: Option<Secrets>,
     confirm: Option<Confirm>,
     host: Option<String>,
@@ -194,6 +196,8 @@ impl Config {
         config.editor = file.editor.unwrap_or(config.editor);
         config.lint = file.lint.unwrap_or(config.lint);
         config.hints = file.hints.unwrap_or(config.hints);
+        config.health = file.health.unwrap_or(config.health);
+        config.audit = file.audit.unwrap_or(config.audit);
         config.secrets = file.secrets.unwrap_or(config.secrets);
         config.confirm = file.confirm.unwrap_or(config.confirm);
         config.host = file.host.filter(|host| !host.trim().is_empty()).or(config.host);

@@ -9,6 +9,7 @@ mod depth;
 mod editor;
 mod explain;
 mod file;
+mod health;
 mod hints;
 mod keymap;
 mod labs;
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 pub use chord::{Chord, NotAChord};
 pub use command::{CustomCommand, Fields, On};
 pub use editor::{Editor, EditorKeys, Lint};
+pub use health::{Audit, Heal, Health, Notify, ProbeOf};
 pub use hints::{Hints, Provider};
 pub use keymap::{Binding, Preset};
 pub use labs::{GitLabs, Labs};
@@ -74,6 +76,10 @@ pub struct Config {
     pub lint: Lint,
     /// The assistant that may be asked for hints.
     pub hints: Hints,
+    /// How health is watched, healed and told of.
+    pub health: Health,
+    /// What audits let pass.
+    pub audit: Audit,
     /// Which environment variables are masked.
     pub secrets: Secrets,
     /// Which actions ask first.
@@ -188,6 +194,8 @@ impl Default for Config {
             editor: Editor::default(),
             lint: Lint::default(),
             hints: Hints::default(),
+            health: Health::default(),
+            audit: Audit::default(),
             secrets: Secrets::default(),
             confirm: Confirm::default(),
             host: None,
