@@ -37,6 +37,23 @@ const LABS: &[(&str, &[&str])] = &[
     ("sessions-of-labs", &["4"]),
 ];
 
+/// The same on a host whose health was looked at.
+const HEALTH: &[(&str, &[&str])] = &[
+    ("deck-with-health", &[]),
+    ("health-of-all", &["9"]),
+    ("health-of-one", &["9", "down", "down", "down", "tab"]),
+    ("health-of-host", &["9", "tab"]),
+    ("health-of-a-stack", &["2", "down", "down", "tab", "]", "]", "]"]),
+    (
+        "audit-of-host",
+        &[":", "audit", "enter", "down", "down", "down", "down", "down", "down", "down", "down", "enter"],
+    ),
+    ("audit-of-one", &["9", "down", "down", "down", "tab", "]", "]", "]", "down", "down", "enter"]),
+    ("routes", &[":", "routes", "enter"]),
+    ("reach", &["9", "down", "down", "down", "tab", "]", "]"]),
+    ("doctor", &[":", "doctor", "enter"]),
+];
+
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 36), (200, 50)];
 
 /// Name, and the keys that lead there.
@@ -75,9 +92,12 @@ fn every_view_at_every_size() {
         let plain = SCREENS.iter().map(|s| (s, common::fixture::snapshot()));
         let sessions = SESSIONS.iter().map(|s| (s, common::fixture::sessions()));
         let labs = LABS.iter().map(|s| (s, common::labs::snapshot()));
-        for ((name, keys), snapshot) in plain.chain(sessions).chain(labs) {
+        let health = HEALTH.iter().map(|s| (s, common::fixture::snapshot()));
+        for ((name, keys), snapshot) in plain.chain(sessions).chain(labs).chain(health) {
             for (width, height) in SIZES {
-                let mut stage = Stage::with(width, height, snapshot.clone(), common::labs::ann());
+                let looked_at = HEALTH.iter().any(|(n, _)| n == name);
+                let stage = if looked_at { Stage::looked_at } else { Stage::with };
+                let mut stage = stage(width, height, snapshot.clone(), common::labs::ann());
                 stage.press(keys);
                 let text = stage.text();
                 assert!(text.lines().all(|l| ondeck::text::width(l) <= usize::from(width)), "{name}");

@@ -250,7 +250,13 @@ fn panel(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
     let config = Config::load(arguments.config.as_deref()).map_err(|e| Failure::Told(e.to_string()))?;
     let endpoint = endpoint(arguments.host.as_deref(), || Ok(config.clone()))?;
-    let options = PanelOptions { endpoint, config, read_only: arguments.read_only, theme: arguments.theme };
+    let options = PanelOptions {
+        endpoint,
+        named: arguments.host,
+        config,
+        read_only: arguments.read_only,
+        theme: arguments.theme,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let result = runtime.block_on(ui::run(options));
     // Requests that still wait for an engine must not hold the person up.

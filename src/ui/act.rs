@@ -204,6 +204,10 @@ impl App {
             Action::EndSession => self.end_sessions(),
             Action::Request => self.ask_request(),
             Action::Forward => self.ask_forward(),
+            Action::Doctor => self.open_of_host(Tab::Doctor),
+            Action::Audit => self.open_of_host(Tab::Audit),
+            Action::Routes => self.open_of_host(Tab::Routes),
+            Action::LookAgain => self.examine_again(),
             Action::Custom(index) => self.custom_command(*index),
         }
     }
@@ -213,7 +217,7 @@ impl App {
         if self.focus == Focus::Detail {
             self.detail.target.clone()
         } else {
-            self.list().selected().map(|r| r.target.clone())
+            self.list().selected().map(|r| r.target.thing())
         }
     }
 
@@ -222,7 +226,14 @@ impl App {
         let marked = &self.list().marked;
         if self.focus == Focus::List && !marked.is_empty() {
             // In the order of the list.
-            return self.list().rows.iter().map(|r| &r.target).filter(|t| marked.contains(t)).cloned().collect();
+            return self
+                .list()
+                .rows
+                .iter()
+                .map(|r| &r.target)
+                .filter(|t| marked.contains(t))
+                .map(Target::thing)
+                .collect();
         }
         self.here().into_iter().collect()
     }
@@ -266,9 +277,10 @@ impl App {
             Target::Session(_) => View::Sessions,
             Target::Lab(_) | Target::BrokenLab(_) => View::Labs,
             Target::Image(_) => View::Images,
-            Target::Network(_) => View::Networks,
+            Target::Network(_) | Target::Member(..) => View::Networks,
             Target::Volume(_) => View::Volumes,
             Target::Task(_) | Target::Event(..) => View::Activity,
+            Target::Host => View::Health,
         };
         let from = self.view;
         self.view = home;
@@ -321,8 +333,8 @@ impl App {
                     self.work_on_lab();
                 }
             } else if self.detail.tab == Some(Tab::UsedBy)
-                || self.detail.tab == Some(Tab::Attached)
-                || self.detail.tab == Some(Tab::Services)
+                || matches!(self.detail.tab, Some(Tab::Attached | Tab::Services | Tab::Ports))
+                || self.detail.tab.is_some_and(Tab::is_of_health)
             {
                 self.open_line();
             }
@@ -338,8 +350,11 @@ impl App {
     /// In a pane that lists other things: goes to the one under the cursor.
     fn open_line(&mut self) {
         let name = self.detail.text.lines.get(self.detail.text.cursor).and_then(|l| l.branch.clone()).map(|(id, _)| id);
-        if let Some(id) = name.and_then(|id| self.snap.containers.keys().find(|k| ***k == *id).cloned()) {
-            self.go_to(Target::Container(id));
+        let Some(id) = name else { return };
+        let container = self.snap.containers.keys().find(|k| ***k == *id).cloned().map(Target::Container);
+        let network = || self.snap.networks.keys().find(|k| ***k == *id).cloned().map(Target::Network);
+        if let Some(target) = container.or_else(network) {
+            self.go_to(target);
             self.focus_detail();
         }
     }
@@ -353,9 +368,9 @@ impl App {
         self.focus = Focus::Detail;
         self.list_mut().touched = true;
         if self.detail.target.is_none()
-            || self.view != View::Deck && self.list().selected().map(|r| &r.target) != self.detail.target.as_ref()
+            || self.view != View::Deck && self.list().selected().map(|r| r.target.thing()) != self.detail.target
         {
-            let target = self.list().selected().map(|r| r.target.clone());
+            let target = self.list().selected().map(|r| r.target.thing());
             self.turn_detail(target);
         }
         self.settle();
@@ -670,7 +685,7 @@ impl App {
             View::Networks => Prune::Networks,
             View::Volumes => Prune::Volumes,
             View::Containers | View::Stacks => Prune::Containers,
-            View::Deck | View::Activity | View::Sessions => Prune::BuildCache,
+            View::Deck | View::Activity | View::Sessions | View::Health => Prune::BuildCache,
             View::Labs => return self.tell(Tone::Muted, "labs are folders: nothing here is unused"),
         };
         self.ask_prune(what);

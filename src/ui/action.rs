@@ -120,6 +120,10 @@ pub enum Action {
     ResetLab,
     ReadLabs,
     UpdateLabs,
+    Doctor,
+    Audit,
+    Routes,
+    LookAgain,
     /// The user's own command of that number in the config.
     Custom(usize),
 }
@@ -159,6 +163,8 @@ pub enum Scope {
     Lab,
     /// A page about a lab has the focus.
     Page,
+    /// A page about health has the focus: what is wrong, doctor, audit, routes, ways.
+    Checkup,
     /// The Docker within a session is looked at.
     Inside,
     /// A workspace is open.
@@ -205,6 +211,7 @@ impl Scope {
             Self::Labs => "Labs",
             Self::Lab => "A lab",
             Self::Page => "Pages about a lab",
+            Self::Checkup => "Health, doctor, audit, routes, ways",
             Self::Inside => "Within a session",
             Self::Desk => "A workspace",
             Self::Files => "Files of a workspace",
@@ -260,8 +267,8 @@ const fn writes(mut e: Entry) -> Entry {
 }
 
 use Scope::{
-    Anywhere, AtLab, Container, Desk, Detail, Editing, EditingLab, Editor, Files, Image, Inside, Lab, Labs, List, Logs,
-    Network, NoShell, Output, Over, Page, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
+    Anywhere, AtLab, Checkup, Container, Desk, Detail, Editing, EditingLab, Editor, Files, Image, Inside, Lab, Labs,
+    List, Logs, Network, NoShell, Output, Over, Page, Program, Session, Sessions, Stack, Task, Terminal, Text, Volume,
 };
 
 /// All actions. The order is that of the hint line (within one weight), the palette and the help screen.
@@ -404,6 +411,12 @@ pub static ACTIONS: &[Entry] = &[
         "Fetch the labs that come from git repositories",
     ),
     entry(Labs, Action::ReadLabs, "read-labs", &["f5"], 2, "read again", "Read the labs and their history again"),
+    // Health.
+    entry(Checkup, Action::LookAgain, "look-again", &["R", "f5"], 8, "look again", "Look again at what is shown here"),
+    entry(Checkup, Action::Open, "open", &["enter"], 7, "unfold", "Unfold what is there, or go to what it is about"),
+    entry(Checkup, Action::Filter, "filter", &["/"], 5, "search", "Search as you type"),
+    entry(Checkup, Action::NextMatch, "next-match", &["n"], 0, "next", "Go to the next match"),
+    entry(Checkup, Action::PreviousMatch, "previous-match", &["N"], 0, "previous", "Go to the match before"),
     // What a row can do.
     entry(List, Action::Open, "open", &["enter"], 9, "open", "Open what is selected, or go into its detail pane"),
     entry(Container, Action::Logs, "logs", &["l"], 8, "logs", "Read its logs; of all marked containers together"),
@@ -873,6 +886,26 @@ pub static ACTIONS: &[Entry] = &[
     entry(Anywhere, Action::Show(View::Images), "images", &["6"], 0, "Images", "Images and their layers"),
     entry(Anywhere, Action::Show(View::Networks), "networks", &["7"], 0, "Networks", "Networks and who is attached"),
     entry(Anywhere, Action::Show(View::Volumes), "volumes", &["8"], 0, "Volumes", "Volumes and who uses them"),
+    entry(
+        Anywhere,
+        Action::Show(View::Health),
+        "health",
+        &["9"],
+        0,
+        "Health",
+        "What does not work, since when, why, and what to try",
+    ),
+    entry(
+        Anywhere,
+        Action::Doctor,
+        "doctor",
+        &[],
+        0,
+        "doctor",
+        "Look at the host's own troubles, with what mends them",
+    ),
+    entry(Anywhere, Action::Audit, "audit", &[], 0, "audit", "Look whether what runs is hardened"),
+    entry(Anywhere, Action::Routes, "routes", &[], 0, "routes", "Show routes of Traefik, and what stops them"),
     entry(Anywhere, Action::Show(View::Activity), "activity", &["0"], 0, "Activity", "Tasks and the engine's events"),
     entry(Anywhere, Action::Terminals, "terminals", &["ctrl-t"], 0, "terminals", "Go to one of the open terminals"),
     entry(Anywhere, Action::Theme, "theme", &[], 0, "theme", "Choose another theme"),

@@ -21,6 +21,7 @@ use crate::tasks::{TaskEvent, Tasks};
 use super::action::{Action, Scope};
 use super::desk::{Desks, Remembered};
 use super::detail::{Detail, Loaded, Tab};
+use super::health::Health;
 use super::labs::Labs;
 use super::layout::{self, Areas};
 use super::list::ListState;
@@ -123,6 +124,8 @@ pub struct App {
     pub times: Times,
     /// Labs.
     pub labs: Labs,
+    /// Health.
+    pub health: Health,
     /// The session whose Docker is looked at.
     pub inside: Option<Inside>,
     /// What the cursor goes to once it is there.
@@ -163,6 +166,7 @@ impl App {
             settings,
             times: Times::default(),
             labs: Labs::default(),
+            health: Health::default(),
             inside: None,
             come_to: None,
             dragging: false,
@@ -192,7 +196,9 @@ impl App {
                 self.size = size;
                 self.fit_output();
                 self.settle();
-                if matches!(self.detail.target, Some(Target::Lab(_) | Target::BrokenLab(_))) {
+                if matches!(self.detail.target, Some(Target::Lab(_) | Target::BrokenLab(_)))
+                    || self.detail.tab.is_some_and(Tab::is_of_health)
+                {
                     // Its pages go over as many lines as the pane is wide.
                     self.make_text();
                 }
@@ -255,6 +261,7 @@ impl App {
             }
             Msg::Desk(id, news) => self.desk_news(id, news),
             Msg::Labs(news) => self.labs_news(news),
+            Msg::Health(news) => self.health_news(news),
             Msg::Tell(tone, text) => self.tell(tone, text),
             Msg::Terminate => self.leave(),
             Msg::Tick => self.refresh(),
@@ -280,6 +287,7 @@ impl App {
             tasks: &self.tasks,
             times: &self.times,
             labs: &self.labs,
+            health: &self.health,
             owner: &self.settings.owner,
             now: self.now,
             zone: &self.settings.zone,
@@ -326,6 +334,7 @@ impl App {
                 Some(Tab::Logs) => scopes.push(Scope::Logs),
                 Some(Tab::Stats) | None => {}
                 Some(Tab::Instructions | Tab::Tasks | Tab::About | Tab::Problem) => scopes.push(Scope::Page),
+                Some(tab) if tab.is_of_health() => scopes.push(Scope::Checkup),
                 Some(_) => scopes.push(Scope::Text),
             }
             scopes.push(Scope::Detail);
@@ -381,6 +390,7 @@ impl App {
                 *list = ListState { sort: list.sort, ..ListState::default() };
             }
             self.detail.turn_to(None);
+            self.forget_health();
         }
         let back = was_down && matches!(snap.link, Link::Up);
         let before = std::mem::replace(&mut self.snap, snap);
@@ -400,6 +410,7 @@ impl App {
             self.load_detail();
         }
         self.follow_restarts();
+        self.call_doctor();
         self.make_text();
     }
 
@@ -431,6 +442,7 @@ impl App {
             tasks: &self.tasks,
             times: &self.times,
             labs: &self.labs,
+            health: &self.health,
             owner: &self.settings.owner,
             now: self.now,
             zone: &self.settings.zone,
@@ -465,7 +477,7 @@ impl App {
             self.wanted.clone_from(&wanted);
             self.out.push(Effect::WantUsage(wanted));
         }
-        let on = self.list().selected().map(|r| r.target.clone());
+        let on = self.list().selected().map(|r| r.target.thing());
         // With the keys in the detail pane it stays on what it shows, even when that is gone from the list.
         let stay = self.focus == Focus::Detail && self.detail.target.is_some();
         if !stay && self.view != View::Deck && on != self.detail.target {
@@ -476,6 +488,16 @@ impl App {
     /// Turns the detail pane to `target`; it is loaded once the cursor rests.
     pub fn turn_detail(&mut self, target: Option<Target>) {
         self.detail.turn_to(target);
+        // Some views are opened for what one tab says.
+        let wanted = match self.view {
+            View::Health => Some(Tab::Health),
+            View::Networks => Some(Tab::Reach),
+            _ => None,
+        };
+        let has = |tab: &Tab| self.detail.target.as_ref().is_some_and(|t| Tab::of(t).contains(tab));
+        if let Some(tab) = wanted.filter(has) {
+            self.detail.tab = Some(tab);
+        }
         self.make_text();
         if self.detail.target.is_some() {
             self.out.push(Effect::After(Duration::from_millis(80), Msg::Rest(self.detail.turn)));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::engine::EngineError;
 use crate::engine::model::{Inspection, Layer};
+use crate::health::Course;
 
 use crate::sessions::Answer;
 
@@ -38,6 +39,10 @@ pub enum Tab {
     History,
     About,
     Problem,
+    Reach,
+    Audit,
+    Routes,
+    Doctor,
 }
 
 impl Tab {
@@ -64,19 +69,39 @@ impl Tab {
             Self::History => "History",
             Self::About => "About",
             Self::Problem => "Problem",
+            Self::Reach => "Reach",
+            Self::Audit => "Audit",
+            Self::Routes => "Routes",
+            Self::Doctor => "Doctor",
         }
+    }
+
+    /// Whether its page is one about health, which goes over as many lines as the pane is wide.
+    pub const fn is_of_health(self) -> bool {
+        matches!(self, Self::Health | Self::Audit | Self::Routes | Self::Doctor | Self::Reach)
     }
 
     /// The tabs of a thing; the first is shown first.
     pub const fn of(target: &Target) -> &'static [Self] {
         match target {
-            Target::Container(_) => {
-                &[Self::Logs, Self::Stats, Self::Inspect, Self::Env, Self::Ports, Self::Mounts, Self::Health, Self::Top]
-            }
+            Target::Host => &[Self::Health, Self::Audit, Self::Routes, Self::Doctor],
+            Target::Container(_) | Target::Member(..) => &[
+                Self::Logs,
+                Self::Stats,
+                Self::Inspect,
+                Self::Env,
+                Self::Ports,
+                Self::Mounts,
+                Self::Health,
+                Self::Top,
+                Self::Reach,
+                Self::Audit,
+            ],
             Target::Session(_) => {
                 &[Self::Stats, Self::Service, Self::Logs, Self::Top, Self::Mounts, Self::Env, Self::Inspect]
             }
-            Target::Stack(_) | Target::Service(..) => &[Self::Logs, Self::Services, Self::Stats],
+            Target::Stack(_) => &[Self::Logs, Self::Services, Self::Stats, Self::Health, Self::Routes, Self::Audit],
+            Target::Service(..) => &[Self::Logs, Self::Services, Self::Stats, Self::Health],
             Target::Lab(_) => &[Self::Instructions, Self::Tasks, Self::History, Self::About],
             Target::BrokenLab(_) => &[Self::Problem],
             Target::Image(_) => &[Self::Layers, Self::UsedBy, Self::Inspect],
@@ -128,6 +153,8 @@ pub struct Detail {
     pub served: Loaded<Arc<Answer>>,
     /// The request to a session's service, as it was typed.
     pub request: String,
+    /// How the container fared.
+    pub course: Loaded<Arc<Course>>,
     /// Whether secret values are shown.
     pub reveal: bool,
     /// The pane of text, for all tabs but logs and statistics.
@@ -150,6 +177,7 @@ impl Detail {
         self.layers = Loaded::Nothing;
         self.processes = Loaded::Nothing;
         self.served = Loaded::Nothing;
+        self.course = Loaded::Nothing;
         self.reveal = false;
         self.text = TextPane::default();
     }

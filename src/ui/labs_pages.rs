@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::config::{ConfigError, Symbols};
 use crate::fleet::snapshot::Status;
@@ -17,22 +16,14 @@ use super::app::App;
 use super::detail::{Loaded, Tab};
 use super::labs::{Past, PastAttempt};
 use super::markdown::markdown;
+use super::panes::page::Page;
 use super::panes::text::TextLine;
-use super::panes::wrap::{Lead, Piece, flow, wrap};
+use super::panes::wrap::{Piece, wrap};
 use super::view::Tone;
 use super::views::labs::{State, level};
 
 /// Lines of the difference of one file that are shown.
 const DIFF: usize = 60;
-
-/// What pages are made with.
-struct Page<'a> {
-    symbols: &'a Symbols,
-    zone: &'a TimeZone,
-    now: Timestamp,
-    width: usize,
-    lines: Vec<TextLine>,
-}
 
 impl App {
     /// The lines of a page about a lab.
@@ -40,13 +31,7 @@ impl App {
         let Some(lab) = self.labs.get(id) else {
             return vec![TextLine::new(Tone::Muted, format!("There is no lab {id} any more."))];
         };
-        let mut page = Page {
-            symbols: &self.settings.symbols,
-            zone: &self.settings.zone,
-            now: self.now,
-            width: usize::from(self.areas().inside.width),
-            lines: Vec::new(),
-        };
+        let mut page = Page::of(self);
         if let Some(task) = self.labs.start_of(id).and_then(|w| self.tasks.get(w.task()?)) {
             let sign = format!("{} ", self.settings.symbols.partial);
             page.led(&[(Tone::Plain, task.progress_words())], vec![(Tone::Status(Status::Partial), sign)], 2);
@@ -92,26 +77,6 @@ pub(super) fn problems(problems: &[&ConfigError], width: usize) -> Vec<TextLine>
 }
 
 impl Page<'_> {
-    fn say(&mut self, tone: Tone, text: impl Into<String>) {
-        self.flow(&[(tone, text.into())], "");
-    }
-
-    fn blank(&mut self) {
-        self.lines.push(TextLine::blank());
-    }
-
-    /// Pieces over as many lines as they need, each behind the blanks of `indent`.
-    fn flow(&mut self, pieces: &[Piece], indent: &str) {
-        let blanks = vec![(Tone::Plain, indent.to_owned())];
-        self.led(pieces, blanks.clone(), indent.len());
-    }
-
-    /// Pieces behind `first`, which is as wide as `indent`.
-    fn led(&mut self, pieces: &[Piece], first: Vec<Piece>, indent: usize) {
-        let lead = Lead { first, rest: vec![(Tone::Plain, " ".repeat(indent))] };
-        self.lines.extend(flow(pieces, &lead, self.width));
-    }
-
     /// What is to be done, and what was said of it last.
     fn tasks(&mut self, lab: &Lab, judged: Option<&Judging>, past: &Loaded<Arc<Past>>) {
         let newest = match past {
@@ -238,10 +203,7 @@ impl Page<'_> {
     fn history(&mut self, past: &Loaded<Arc<Past>>, turned: &std::collections::BTreeSet<String>) {
         let past = match past {
             Loaded::Nothing | Loaded::Waiting => return self.say(Tone::Muted, "Reading…"),
-            Loaded::Failed(error) => {
-                self.say(Tone::Bad, error.message.clone());
-                return self.say(Tone::Muted, error.hint.clone());
-            }
+            Loaded::Failed(error) => return self.error(error),
             Loaded::Here(past) => past.clone(),
         };
         if past.attempts.is_empty() {

@@ -27,6 +27,10 @@ impl App {
             self.close_logs();
         }
         match (&target, tab) {
+            (Target::Host | Target::Stack(_) | Target::Service(..), tab) if tab.is_of_health() => {
+                self.load_health(tab, false);
+            }
+            (Target::Container(_), Tab::Audit) => self.load_health(tab, false),
             (Target::Lab(id), Tab::History | Tab::Tasks) => self.load_history(&id.clone()),
             (Target::Session(id), Tab::Service) => self.load_service(&id.clone()),
             (Target::Container(id) | Target::Session(id), Tab::Top) => {
@@ -42,6 +46,9 @@ impl App {
                     self.detail.inspection = Loaded::Waiting;
                 }
                 self.out.push(Effect::Inspect(turn, id.clone()));
+                if tab == Tab::Health {
+                    self.load_health(tab, false);
+                }
             }
             (Target::Image(id), Tab::Layers) => {
                 if matches!(self.detail.layers, Loaded::Nothing) {
@@ -86,9 +93,24 @@ impl App {
                 self.detail.text.has_cursor = true;
                 shown(&self.detail.inspection, |i| self.env(i))
             }
-            Tab::Ports => shown(&self.detail.inspection, |i| ports(i)),
+            Tab::Ports => {
+                self.detail.text.has_cursor = true;
+                shown(&self.detail.inspection, |i| ports(i))
+            }
             Tab::Mounts => shown(&self.detail.inspection, |i| mounts(i)),
-            Tab::Health => shown(&self.detail.inspection, |i| self.health(i)),
+            Tab::Health => {
+                let mut lines = self.health_page(&target, tab);
+                self.detail.text.has_cursor = !matches!(target, Target::Container(_));
+                if matches!(target, Target::Container(_)) {
+                    lines.push(TextLine::blank());
+                    lines.extend(shown(&self.detail.inspection, |i| self.health(i)));
+                }
+                lines
+            }
+            Tab::Audit | Tab::Routes | Tab::Doctor | Tab::Reach => {
+                self.detail.text.has_cursor = true;
+                self.health_page(&target, tab)
+            }
             Tab::Top => shown(&self.detail.processes, |p| {
                 let titles: Vec<&str> = p.0.iter().map(String::as_str).collect();
                 let rows: Vec<_> = p.1.iter().map(|r| r.iter().map(|c| (Tone::Plain, c.clone())).collect()).collect();
@@ -655,7 +677,9 @@ fn ports(inspection: &Inspection) -> Vec<TextLine> {
         })
         .collect();
     if !rows.is_empty() {
-        lines.extend(text::table(&["NETWORK", "ADDRESS", "ALSO CALLED"], &rows));
+        let mut table = text::table(&["NETWORK", "ADDRESS", "ALSO CALLED"], &rows);
+        link(&mut table[1..], inspection.container.networks.iter().map(|a| a.network_id.as_str()));
+        lines.extend(table);
     }
     lines
 }

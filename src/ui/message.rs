@@ -16,6 +16,7 @@ use crate::terminal::Happened;
 
 use super::desk::{DeskId, DeskNews, DeskOrder, Remembered};
 use super::detail::Processes;
+use super::health::{HealthNews, HealthOrder};
 use super::labs::{LabsNews, LabsOrder};
 use super::panes::logs::{LogAnswer, LogOrder};
 use super::panes::terminal::{TerminalId, TerminalOrder};
@@ -72,6 +73,8 @@ pub enum Msg {
     Desk(DeskId, DeskNews),
     /// Something about labs.
     Labs(LabsNews),
+    /// Something about health.
+    Health(HealthNews),
     /// Someone outside wants the panel to end.
     Terminate,
     /// Time passed, so ages on screen may be wrong.
@@ -127,6 +130,8 @@ pub enum Effect {
     Desk(DeskId, DeskOrder),
     /// Do something for labs.
     Labs(LabsOrder),
+    /// Do something for health.
+    Health(HealthOrder),
     /// Remember this for the next panel.
     Remember(Box<Remembered>),
     /// Draw everything again.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::config::{Config, Depth};
 use crate::engine::{Endpoint, Engine, Surroundings};
 use crate::fleet::{Host, Link, Options};
+use crate::health::Monitor;
 use crate::hints::Assistant;
 use crate::sessions::{self, Swept};
 use crate::tasks::{History, Runner};
@@ -26,6 +27,8 @@ use super::desk::{DeskNews, DeskOrder, OutsideOrder, Remembered};
 use super::desk_lab::Advice;
 use super::desk_task::DeskTasks;
 use super::draw;
+use super::health::HealthNews;
+use super::health_task::HealthTasks;
 use super::input::message;
 use super::keymap::Keymap;
 use super::labs_task::LabsTasks;
@@ -50,6 +53,8 @@ const AGES: Duration = Duration::from_mins(5);
 pub struct PanelOptions {
     /// The engine to begin with.
     pub endpoint: Endpoint,
+    /// How the person named it, if so.
+    pub named: Option<String>,
     /// The config file.
     pub config: Config,
     /// Nothing may be changed.
@@ -128,7 +133,10 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let advice = Advice::new(Assistant::of(&settings.config), history.clone(), msgs.clone());
     let desks = DeskTasks::new(msgs.clone(), dirs().map(|d| d.data_dir().to_path_buf()), advice, history.clone());
     let runner = Runner::new(host.engine().clone(), task_events).with_history(history.clone());
-    let labs = LabsTasks::new(settings.config.clone(), history, msgs.clone());
+    let labs = LabsTasks::new(settings.config.clone(), history.clone(), msgs.clone());
+    let health =
+        HealthTasks::new(settings.config.clone(), history, msgs.clone(), (size.width, size.height), settings.depth);
+    let monitor = Monitor::open(&host, settings.config.health.clone());
     let app = App::new(settings, size, Timestamp::now());
     let mut panel = Panel {
         app,
@@ -142,6 +150,10 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
         terminals: TerminalTasks::default(),
         desks,
         labs,
+        health,
+        reports: monitor.reports(),
+        named: options.named,
+        monitor,
         leave: false,
     };
     if let Some(text) = trouble {
@@ -218,6 +230,12 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
                 }
                 Err(_) => return Err(eyre!("the watcher of the host ended")),
             },
+            // It ends only with the panel, or when the host is changed, and then there is another.
+            Ok(()) = panel.reports.changed() => {
+                let report = panel.reports.borrow_and_update().clone();
+                panel.take(Msg::Health(HealthNews::Report(report)), &terminal, &mut screen)?;
+                dirty = true;
+            }
             () = tokio::time::sleep_until(drawn + AGES) => {
                 panel.take(Msg::Tick, &terminal, &mut screen)?;
                 dirty = true;
@@ -284,6 +302,12 @@ struct Panel {
     terminals: TerminalTasks,
     desks: DeskTasks,
     labs: LabsTasks,
+    health: HealthTasks,
+    /// Looks at the host; it ends with this value.
+    monitor: Monitor,
+    /// How the person named the host, if so.
+    named: Option<String>,
+    reports: tokio::sync::watch::Receiver<Arc<crate::health::Report>>,
     leave: bool,
 }
 
@@ -377,6 +401,7 @@ impl Panel {
                 }
             }
             Effect::Labs(order) => self.labs.order(order),
+            Effect::Health(order) => self.health.order(order, &engine, self.named.clone()),
             Effect::Terminals(order) => self.terminals.order(order, &engine, &self.msgs),
             Effect::Inspect(turn, id) => {
                 self.ask(async move { Msg::Inspected(turn, engine.inspect(&id).await.map(Arc::new)) });
@@ -447,6 +472,8 @@ impl Panel {
         self.snapshots = host.snapshots();
         self.snapshots.mark_changed();
         self.runner = self.runner.on(host.engine().clone());
+        self.monitor = Monitor::open(&host, self.app.settings.config.health.clone());
+        self.reports = self.monitor.reports();
         std::mem::replace(&mut self.host, host)
     }
 
@@ -456,6 +483,7 @@ impl Panel {
             Endpoint::resolve(Some(name), &Surroundings::of_process()).and_then(|e| Host::open(&e, self.watch));
         match opened {
             Ok(host) => {
+                self.named = Some(name.to_owned());
                 self.carrier = None;
                 self.change(host);
             }

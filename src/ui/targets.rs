@@ -13,7 +13,7 @@ impl App {
     /// The container that a target stands for.
     pub fn container(&self, target: &Target) -> Option<&Arc<Container>> {
         match target {
-            Target::Container(id) | Target::Session(id) => self.snap.containers.get(id),
+            Target::Container(id) | Target::Session(id) | Target::Member(_, id) => self.snap.containers.get(id),
             _ => None,
         }
     }
@@ -21,7 +21,9 @@ impl App {
     /// All containers that a target stands for.
     pub fn containers_of(&self, target: &Target) -> Vec<Arc<Container>> {
         match target {
-            Target::Container(id) | Target::Session(id) => self.snap.containers.get(id).cloned().into_iter().collect(),
+            Target::Container(id) | Target::Session(id) | Target::Member(_, id) => {
+                self.snap.containers.get(id).cloned().into_iter().collect()
+            }
             Target::Stack(name) => self.snap.stack(name).map_or(Vec::new(), |s| s.containers().cloned().collect()),
             Target::Service(stack, service) => {
                 let stack = self.snap.stack(stack);
@@ -40,10 +42,11 @@ impl App {
     pub fn name_of(&self, target: &Target) -> String {
         match target {
             Target::Stack(name) | Target::Volume(name) => name.to_string(),
+            Target::Host => self.host_name().to_owned(),
             Target::Lab(id) => id.to_string(),
             Target::BrokenLab(file) => super::labs::folder_of(file).to_owned(),
             Target::Service(stack, service) => format!("{stack} › {service}"),
-            Target::Container(id) => {
+            Target::Container(id) | Target::Member(_, id) => {
                 self.snap.containers.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |c| c.name.clone())
             }
             Target::Session(id) => self
@@ -69,7 +72,7 @@ impl App {
     pub fn fields(&self, target: &Target) -> Fields {
         let fields = Fields::new().with("host", self.snap.host.clone());
         match target {
-            Target::Container(id) | Target::Session(id) => match self.snap.containers.get(id) {
+            Target::Container(id) | Target::Session(id) | Target::Member(_, id) => match self.snap.containers.get(id) {
                 Some(c) => fields
                     .with("id", c.id.to_string())
                     .with("name", c.name.clone())
@@ -97,7 +100,7 @@ impl App {
                 fields.with("id", id).with("name", self.name_of(target))
             }
             Target::Lab(id) => fields.with("name", id.to_string()),
-            Target::Task(_) | Target::Event(..) | Target::BrokenLab(_) => fields,
+            Target::Host | Target::Task(_) | Target::Event(..) | Target::BrokenLab(_) => fields,
         }
     }
 }
@@ -105,7 +108,7 @@ impl App {
 /// The scope of the actions that a thing takes.
 pub fn scope_of(target: &Target) -> Option<Scope> {
     Some(match target {
-        Target::Container(_) => Scope::Container,
+        Target::Container(_) | Target::Member(..) => Scope::Container,
         Target::Stack(_) | Target::Service(..) => Scope::Stack,
         Target::Session(_) => Scope::Session,
         Target::Lab(_) => Scope::Lab,
@@ -113,6 +116,6 @@ pub fn scope_of(target: &Target) -> Option<Scope> {
         Target::Network(_) => Scope::Network,
         Target::Volume(_) => Scope::Volume,
         Target::Task(_) => Scope::Task,
-        Target::Event(..) | Target::BrokenLab(_) => return None,
+        Target::Host | Target::Event(..) | Target::BrokenLab(_) => return None,
     })
 }

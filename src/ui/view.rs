@@ -12,6 +12,7 @@ use crate::fleet::Snapshot;
 use crate::fleet::snapshot::Status;
 use crate::tasks::{TaskId, Tasks};
 
+use super::health::Health;
 use super::labs::Labs;
 use super::sessions::Times;
 use super::views;
@@ -28,12 +29,13 @@ pub enum View {
     Images,
     Networks,
     Volumes,
+    Health,
     Activity,
 }
 
 impl View {
     /// All views.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Deck,
         Self::Stacks,
         Self::Containers,
@@ -42,6 +44,7 @@ impl View {
         Self::Images,
         Self::Networks,
         Self::Volumes,
+        Self::Health,
         Self::Activity,
     ];
 
@@ -56,6 +59,7 @@ impl View {
             Self::Images => ('6', "Images"),
             Self::Networks => ('7', "Networks"),
             Self::Volumes => ('8', "Volumes"),
+            Self::Health => ('9', "Health"),
             Self::Activity => ('0', "Activity"),
         }
     }
@@ -83,6 +87,7 @@ impl View {
             Self::Images => &views::images::Images,
             Self::Networks => &views::networks::Networks,
             Self::Volumes => &views::volumes::Volumes,
+            Self::Health => &views::health::Health,
             Self::Activity => &views::activity::Activity,
         }
     }
@@ -96,6 +101,8 @@ impl View {
 /// What a row stands for. It outlives snapshots, so the cursor stays on the thing, not on the line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
+    /// The host itself.
+    Host,
     /// A compose stack, by name.
     Stack(Arc<str>),
     /// A service of a stack that does not have exactly one container.
@@ -112,12 +119,25 @@ pub enum Target {
     Image(Id),
     /// A network, by identifier.
     Network(Id),
+    /// A container as a member of a network: the network's and its own identifier. A container may be in several.
+    Member(Id, Id),
     /// A volume, by name.
     Volume(Id),
     /// A task of this panel.
     Task(TaskId),
     /// An event of the engine: its time in nanoseconds, and its place among those of one time.
     Event(i128, u16),
+}
+
+impl Target {
+    /// The thing itself, whatever place it stands in.
+    #[must_use]
+    pub fn thing(&self) -> Self {
+        match self {
+            Self::Member(_, container) => Self::Container(container.clone()),
+            other => other.clone(),
+        }
+    }
 }
 
 /// A row before its cells are made.
@@ -267,6 +287,8 @@ pub struct Cx<'a> {
     pub times: &'a Times,
     /// Labs.
     pub labs: &'a Labs,
+    /// Health.
+    pub health: &'a Health,
     /// Whose panel it is.
     pub owner: &'a str,
     /// The time this frame is for.

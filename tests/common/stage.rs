@@ -18,6 +18,7 @@ use ondeck::terminal::{Happened, Screen};
 use ondeck::ui::app::App;
 use ondeck::ui::desk::{DeskNews, DeskOrder, HintOrder, judge};
 use ondeck::ui::draw;
+use ondeck::ui::health::{HealthNews, HealthOrder};
 use ondeck::ui::labs::{LabsNews, LabsOrder, Past};
 use ondeck::ui::message::{Effect, Msg};
 use ondeck::ui::panes::logs::{LogAnswer, LogOrder};
@@ -125,6 +126,14 @@ impl Stage {
         stage
     }
 
+    /// The same, once the host's health was looked at.
+    pub fn looked_at(width: u16, height: u16, snapshot: Snapshot, settings: Settings) -> Self {
+        let report = super::ward::report(&snapshot);
+        let mut stage = Self::with(width, height, snapshot, settings);
+        stage.send(Msg::Health(HealthNews::Report(Arc::new(report))));
+        stage
+    }
+
     /// Sends a message and answers what comes of it.
     pub fn send(&mut self, msg: Msg) {
         let mut queue = VecDeque::from([msg]);
@@ -225,6 +234,12 @@ impl Stage {
                     let past = if lab == "lab1" { super::labs::past() } else { Past::default() };
                     LabsNews::History(lab, Ok(Arc::new(past)))
                 }
+            })],
+            Effect::Health(order) => vec![Msg::Health(match order {
+                HealthOrder::Course(turn, _) => HealthNews::Course(turn, Ok(Arc::new(super::ward::course()))),
+                HealthOrder::Examine => HealthNews::Examined(super::ward::checks()),
+                HealthOrder::Audit => HealthNews::Audited(Ok(Arc::new(super::ward::audit(&self.app.snap)))),
+                HealthOrder::Routes => HealthNews::Routes(Ok(Arc::new(super::ward::routes(&self.app.snap)))),
             })],
             Effect::Run(job) => {
                 self.jobs.push(job);

@@ -20,7 +20,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
     let symbols = &app.settings.symbols;
     let list = app.list();
     let view = app.view.rows();
-    let title = match (app.view, deck::attention(&app.snap).len()) {
+    let title = match (app.view, deck::attention(&app.snap, &app.health).len()) {
         (View::Deck, 0) if app.snap.containers.is_empty() => Span::styled(" Deck ", theme.title),
         (View::Deck, 0) => Span::styled(" All is well ", theme.success),
         (View::Deck, 1) => Span::styled(" 1 needs attention ", theme.failed),
@@ -87,7 +87,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, area: Rect, rows: Rect) {
     }
     let top = Rect { y: rows.y.saturating_sub(1), height: 1, ..rows };
     frame.render_widget(Paragraph::new(Line::from(heading)), top);
-    let marked_depth = app.view == View::Stacks;
+    let marked_depth = matches!(app.view, View::Stacks | View::Networks | View::Health | View::Deck);
     for (n, row) in list.rows.iter().skip(list.offset).take(usize::from(rows.height)).enumerate() {
         let area = Rect { y: rows.y + n as u16, height: 1, ..rows };
         let selected = list.offset + n == list.cursor;

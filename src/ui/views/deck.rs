@@ -4,10 +4,16 @@
 
 use std::sync::Arc;
 
+use crate::engine::model::Container;
 use crate::fleet::snapshot::Status;
 use crate::fleet::{Link, Snapshot};
+use crate::health::{Level, Verdict};
+use crate::ui::health::{Health, status, target};
 use crate::ui::sessions::all;
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, Target, View};
+
+use super::health::case;
+use super::named;
 
 /// See the module.
 #[derive(Debug)]
@@ -16,11 +22,34 @@ pub struct Deck;
 static COLUMNS: [Column; 3] =
     [Column::text("NAME", 16, 40, 0), Column::text("STATUS", 16, 120, 0), Column::text("STACK", 6, 20, 2)];
 
-/// Containers that need attention, worst first.
-pub fn attention(snap: &Snapshot) -> Vec<Target> {
-    let mut bad: Vec<_> = snap.containers.values().filter(|c| c.status() >= Status::Unhealthy).collect();
+/// What needs attention, worst first: causes, what suffers from each below it, then what no report tells of yet.
+pub fn attention(snap: &Snapshot, health: &Health) -> Vec<Row> {
+    let is_there = |t: &Target| !matches!(t, Target::Container(id) if !snap.containers.contains_key(id));
+    let mut rows = Vec::new();
+    for (cause, victims) in health.causes() {
+        let all = std::iter::once((cause, 0)).chain(victims.into_iter().map(|v| (v, 1)));
+        let all = all.filter_map(|(v, depth)| target(v).filter(is_there).map(|t| (t, depth)));
+        rows.extend(all.map(|(target, depth)| Row { target, depth, branch: None }));
+    }
+    // A report may be a moment older than what Docker says.
+    let told = |c: &Container| {
+        let changed = c.finished.or(c.started);
+        let is_newer = changed.is_none_or(|t| health.report.taken >= t);
+        health.of(&c.id).is_some_and(|v| v.level >= Level::Degraded || is_newer)
+    };
+    let mut bad: Vec<_> = snap.containers.values().filter(|c| c.status() >= Status::Unhealthy && !told(c)).collect();
     bad.sort_by(|a, b| b.status().cmp(&a.status()).then_with(|| a.name.cmp(&b.name)));
-    bad.into_iter().map(|c| Target::Container(c.id.clone())).collect()
+    rows.extend(bad.into_iter().map(|c| Row::flat(Target::Container(c.id.clone()))));
+    rows
+}
+
+/// What is the case with something that needs attention, and since when.
+fn case_since(cx: &Cx<'_>, verdict: &Verdict) -> Cell {
+    let mut cell = case(verdict);
+    if let Some(since) = verdict.since {
+        cell.text = format!("{}, {}", cell.text, crate::text::age(cx.now, since));
+    }
+    cell
 }
 
 /// How far the person is with the lab of a session.
@@ -42,18 +71,24 @@ impl Rows for Deck {
     }
 
     fn rows(&self, cx: &Cx<'_>) -> Vec<Row> {
-        let bad = attention(cx.snap).into_iter().map(Row::flat);
+        let bad = attention(cx.snap, cx.health);
         let stacks = cx.snap.stacks.iter().map(|s| Row::flat(Target::Stack(Arc::from(s.name.as_str()))));
         let sessions = all(cx.snap).into_iter().map(|s| Row::flat(Target::Session(s.container)));
-        bad.chain(stacks).chain(sessions).collect()
+        bad.into_iter().chain(stacks).chain(sessions).collect()
     }
 
     fn cell(&self, cx: &Cx<'_>, row: &Row, column: usize) -> Cell {
         match &row.target {
             // The cells of the other views serve here too.
-            Target::Container(_) => match column {
-                0 => View::Containers.rows().cell(cx, row, 0),
-                1 => View::Containers.rows().cell(cx, row, 3),
+            Target::Service(..) => match column {
+                0 | 1 => View::Health.rows().cell(cx, row, column),
+                _ => View::Health.rows().cell(cx, row, 3),
+            },
+            Target::Container(id) => match (column, cx.health.of(id).filter(|v| v.cause().is_some())) {
+                (0, Some(v)) => named(cx, status(v.level), &v.name),
+                (1, Some(v)) => case_since(cx, v),
+                (0, None) => View::Containers.rows().cell(cx, row, 0),
+                (1, None) => View::Containers.rows().cell(cx, row, 3),
                 _ => View::Containers.rows().cell(cx, row, 6),
             },
             Target::Stack(_) => match column {

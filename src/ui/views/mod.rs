@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod containers;
 pub mod deck;
+pub mod health;
 pub mod images;
 pub mod labs;
 pub mod networks;

@@ -1,0 +1,81 @@
+//! Carries out what the panel wants to know of health: history, audit, doctor, routes.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::config::{Config, Depth};
+use crate::doctor::{self, Terminal};
+use crate::engine::{Engine, Surroundings};
+use crate::health;
+use crate::tasks::History;
+
+use super::health::{HealthNews, HealthOrder};
+use super::message::Msg;
+
+/// What it takes.
+#[derive(Debug)]
+pub struct HealthTasks {
+    config: Arc<Config>,
+    history: History,
+    msgs: mpsc::UnboundedSender<Msg>,
+    terminal: Terminal,
+}
+
+impl HealthTasks {
+    /// With that config and history; `size` and `depth` are the terminal's.
+    pub fn new(
+        config: Arc<Config>,
+        history: History,
+        msgs: mpsc::UnboundedSender<Msg>,
+        size: (u16, u16),
+        depth: Depth,
+    ) -> Self {
+        let colours = match depth {
+            Depth::None => "none",
+            Depth::Ansi16 => "16",
+            Depth::Ansi256 => "256",
+            Depth::True => "true",
+        };
+        let terminal = Terminal {
+            size: Some(size),
+            colours: colours.to_owned(),
+            utf8: !crate::config::Symbols::detect().ascii,
+            kind: std::env::var("TERM").unwrap_or_default(),
+        };
+        Self { config, history, msgs, terminal }
+    }
+
+    /// Carries out an order about the host that `engine` is of; `host` is how the person named it.
+    pub fn order(&self, order: HealthOrder, engine: &Engine, host: Option<String>) {
+        let (engine, history, config, msgs) =
+            (engine.clone(), self.history.clone(), self.config.clone(), self.msgs.clone());
+        let terminal = self.terminal.clone();
+        tokio::spawn(async move {
+            let news = match order {
+                HealthOrder::Course(turn, name) => {
+                    let host = engine.endpoint().name.clone();
+                    let course = history
+                        .with(async move |store| health::course(store, &host, &name, jiff::Timestamp::now()).await)
+                        .await;
+                    HealthNews::Course(turn, course.map(Arc::new))
+                }
+                HealthOrder::Examine => {
+                    let around = Surroundings::of_process();
+                    let config = (*config).clone();
+                    // No container is made just because somebody looks.
+                    let ask = doctor::Ask { host, around, config, terminal, containers: false };
+                    let told = msgs.clone();
+                    let checks = doctor::examine(&ask, move |check| {
+                        // The panel may be gone.
+                        let _ = told.send(Msg::Health(HealthNews::Check(check.clone())));
+                    });
+                    HealthNews::Examined(checks.await)
+                }
+                HealthOrder::Audit => HealthNews::Audited(crate::audit::audit(&engine, &config).await.map(Arc::new)),
+                HealthOrder::Routes => HealthNews::Routes(crate::topology::routes(&engine).await.map(Arc::new)),
+            };
+            let _ = msgs.send(Msg::Health(news));
+        });
+    }
+}
