@@ -365,6 +365,7 @@ impl App {
     }
 
     fn key(&mut self, key: KeyEvent) {
+        self.health.alone = false;
         if self.overlay.is_some() {
             return self.overlay_key(key);
         }
@@ -401,6 +402,7 @@ impl App {
         self.follow_labs();
         self.follow_desks();
         if back {
+            self.dismiss_doctor();
             self.reach_desks_again();
             self.tell(Tone::Good, format!("{} is back", self.snap.host));
         }

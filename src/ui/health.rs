@@ -64,6 +64,8 @@ pub struct Health {
     read_for: [BTreeSet<Id>; 2],
     /// Whether the doctor was opened by itself, which happens once.
     called: bool,
+    /// Whether nobody pressed a key since.
+    pub(super) alone: bool,
 }
 
 impl Health {
@@ -230,7 +232,7 @@ impl App {
 
     /// Another host: nothing that was said counts any more.
     pub(super) fn forget_health(&mut self) {
-        self.health = Health { called: self.health.called, ..Health::default() };
+        self.health = Health { called: self.health.called, alone: self.health.alone, ..Health::default() };
     }
 
     /// An engine that never answered: the doctor is opened by itself, once, where nothing else is being done.
@@ -238,7 +240,18 @@ impl App {
         let never = matches!(self.snap.link, Link::Down { .. }) && self.snap.engine.is_none();
         if never && !self.health.called && self.overlay.is_none() && self.inside.is_none() && self.desk().is_none() {
             self.health.called = true;
+            self.health.alone = true;
             self.open_of_host(Tab::Doctor);
+        }
+    }
+
+    /// The engine answers: who only waited for it goes on, who looks at the doctor is told anew.
+    pub(super) fn dismiss_doctor(&mut self) {
+        if std::mem::take(&mut self.health.alone) {
+            self.focus = Focus::List;
+            self.show(View::Deck);
+        } else if self.detail.tab == Some(Tab::Doctor) {
+            self.load_health(Tab::Doctor, true);
         }
     }
 
