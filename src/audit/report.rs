@@ -105,6 +105,8 @@ pub struct Finding {
     pub compose: String,
     /// The option of `docker run` that would mend it; empty where none can.
     pub run: String,
+    /// What would mend it elsewhere: a line of `daemon.json` or of a Dockerfile, a command; empty where nothing would.
+    pub elsewhere: String,
     /// The file and line of it, when it stands in a file of this machine.
     pub place: Option<(PathBuf, u32)>,
     /// Set when somebody said that it is meant to be so, and that still holds.

@@ -73,6 +73,16 @@ impl Engine {
         })
     }
 
+    /// The same as the engine says it: `/version`, and `/info`, which is null where only the version is given.
+    pub async fn whole_info(&self) -> Result<(Value, Value)> {
+        let version = self.any("/version").await?;
+        match self.any("/info").await {
+            Ok(info) => Ok((version, info)),
+            Err(e) if e.kind == super::ErrorKind::Forbidden => Ok((version, Value::Null)),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Whether the engine still answers.
     pub async fn ping(&self) -> Result<()> {
         self.http.send(hyper::Method::GET, "/_ping", SHORT).await.map(drop)
