@@ -77,7 +77,7 @@ pub(super) fn flags(name: Name) -> &'static [Known] {
 const MANY: usize = 200;
 
 /// The nearest of several words, if one is near.
-pub(super) fn nearest<'a>(word: &str, all: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, all: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > 40 {
         return None;
     }

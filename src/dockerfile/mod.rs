@@ -20,6 +20,7 @@ mod steps;
 mod variables;
 mod words;
 
+pub(crate) use arguments::nearest;
 pub use complete::{Completion, Item, complete};
 pub use highlight::{Kind, Token, highlight};
 pub use instruction::{

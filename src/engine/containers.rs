@@ -21,13 +21,14 @@ raw! {
     struct RawContainer {
         id: String, names: Vec<String>, image: String, image_id = "ImageID": String, command: Value, created: Value,
         ports: Vec<RawPort>, labels: Labels, state: String, status: String, mounts: Vec<RawMount>,
-        network_settings: RawNetworks,
+        network_settings: RawNetworks, host_config: RawMode,
     }
+    struct RawMode { network_mode: String }
     struct RawPort { ip = "IP": String, private_port: u16, public_port: u16, kind = "Type": String }
     struct RawMount { kind = "Type": String, name: String, source: String, destination: String, rw = "RW": bool }
     struct RawNetworks { networks: BTreeMap<String, RawAttachment>, ports: BTreeMap<String, Option<Vec<RawBinding>>> }
     struct RawAttachment {
-        network_id = "NetworkID": String, ip_address = "IPAddress": String, ip6 = "GlobalIPv6Address": String,
+        network_id = "NetworkID": String, ip_address = "IPAddress": String, ip6 = "GlobalIPv6Address": String, gateway: String,
         aliases: Vec<String>, mac_address: String,
     }
     struct RawBinding { host_ip: String, host_port: String }
@@ -44,7 +45,10 @@ raw! {
     struct RawProbe { start: String, end: String, exit_code: i64, output: String }
     struct RawConfig { image: String, labels: Labels, env: Vec<String>, tty: bool, healthcheck: RawCheck }
     struct RawCheck { test: Vec<String>, interval: u64 }
-    struct RawHostConfig { restart_policy: RawPolicy, memory: u64 }
+    struct RawHostConfig {
+        restart_policy: RawPolicy, memory: u64, network_mode: String, links: Vec<String>,
+        port_bindings: BTreeMap<String, Option<Vec<RawBinding>>>,
+    }
     struct RawPolicy { name: String, maximum_retry_count: i64 }
     struct RawChange { path: String }
     struct RawTop { titles: Vec<String>, processes: Vec<Vec<String>> }
@@ -58,8 +62,7 @@ impl Engine {
     /// All containers, running or not, as the listing has them.
     pub async fn containers(&self) -> Result<Vec<Container>> {
         let raw: Vec<RawContainer> = self.http.get("/containers/json?all=1", SHORT).await?;
-        let now = Timestamp::now();
-        Ok(raw.into_iter().map(|c| listed(c, now)).collect())
+        Ok(all_listed(raw, Timestamp::now()))
     }
 
     /// Everything about one container.
@@ -89,6 +92,25 @@ impl Engine {
         let raw: Option<Vec<RawChange>> = self.http.get(&format!("/containers/{}/changes", escape(id)), LONG).await?;
         Ok(raw.unwrap_or_default().into_iter().map(|change| clean(&change.path)).collect())
     }
+}
+
+/// A listing. Who is linked to whom stands there among the names of the one that is linked to: `/web/db`.
+fn all_listed(raw: Vec<RawContainer>, now: Timestamp) -> Vec<Container> {
+    let mut links: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    for container in &raw {
+        for name in &container.names {
+            if let Some((from, called)) = name.trim_start_matches('/').split_once('/') {
+                let link = (clean(own_name(&container.names)), clean(called));
+                links.entry(clean(from)).or_default().push(link);
+            }
+        }
+    }
+    let with_links = |mut c: Container| {
+        c.links = links.remove(&c.name).unwrap_or_default();
+        c.links.sort_unstable();
+        c
+    };
+    raw.into_iter().map(|c| listed(c, now)).map(with_links).collect()
 }
 
 fn listed(raw: RawContainer, now: Timestamp) -> Container {
@@ -126,6 +148,8 @@ fn listed(raw: RawContainer, now: Timestamp) -> Container {
         ports,
         labels: labels(&raw.labels),
         networks: attachments(&raw.network_settings.networks, up),
+        network_mode: clean(&raw.host_config.network_mode),
+        links: Vec::new(),
         mounts: mounts(raw.mounts),
         started: if up { words.since } else { None },
         finished: if up { None } else { words.since },
@@ -145,6 +169,38 @@ fn command_line<'a>(words: impl Iterator<Item = &'a str>) -> String {
         if i > 0 && word.contains(' ') { format!("'{word}'") } else { word.to_owned() }
     };
     clean(&words.enumerate().map(quoted).collect::<Vec<_>>().join(" "))
+}
+
+/// Ports and where each is bound, by `8000/tcp`.
+fn bound(raw: &BTreeMap<String, Option<Vec<RawBinding>>>) -> Vec<Port> {
+    let mut ports = Vec::new();
+    for (key, bindings) in raw {
+        let (number, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
+        let Ok(container) = number.parse() else { continue };
+        let protocol = clean(protocol);
+        match bindings {
+            Some(bindings) if !bindings.is_empty() => ports.extend(bindings.iter().map(|b| Port {
+                host_ip: address(&b.host_ip),
+                host: b.host_port.parse().ok(),
+                container,
+                protocol: protocol.clone(),
+            })),
+            _ => ports.push(Port { host_ip: None, host: None, container, protocol }),
+        }
+    }
+    tidy(&mut ports);
+    ports
+}
+
+/// Links as an inspection has them: `/db:/web/store`, in which `web` calls `db` `store`.
+fn links(raw: &[String]) -> Vec<(String, String)> {
+    let mut links: Vec<_> = raw
+        .iter()
+        .filter_map(|link| link.split_once(':'))
+        .map(|(to, called)| (clean(to.trim_start_matches('/')), clean(called.rsplit('/').next().unwrap_or(called))))
+        .collect();
+    links.sort_unstable();
+    links
 }
 
 fn tidy(ports: &mut Vec<Port>) {
@@ -175,6 +231,7 @@ fn attachments(raw: &BTreeMap<String, RawAttachment>, up: bool) -> Vec<Attachmen
             // A stopped container keeps its old address in some listings; it is not there.
             ip: address(&a.ip_address).filter(|_| up),
             ip6: address(&a.ip6).filter(|_| up),
+            gateway: address(&a.gateway).filter(|_| up),
             aliases: a.aliases.iter().map(|n| clean(n)).collect(),
             mac: Some(clean(&a.mac_address)).filter(|m| up && !m.is_empty()),
         })
@@ -237,22 +294,7 @@ fn inspected(raw: RawInspection, whole: Value) -> Inspection {
         "starting" => Health::Starting,
         _ => Health::None,
     };
-    let mut ports = Vec::new();
-    for (key, bindings) in raw.network_settings.ports.iter().filter(|_| up) {
-        let (number, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
-        let Ok(container) = number.parse() else { continue };
-        let protocol = clean(protocol);
-        match bindings {
-            Some(bindings) if !bindings.is_empty() => ports.extend(bindings.iter().map(|b| Port {
-                host_ip: address(&b.host_ip),
-                host: b.host_port.parse().ok(),
-                container,
-                protocol: protocol.clone(),
-            })),
-            _ => ports.push(Port { host_ip: None, host: None, container, protocol }),
-        }
-    }
-    tidy(&mut ports);
+    let ports = if up { bound(&raw.network_settings.ports) } else { Vec::new() };
     let started = time(&raw.state.started_at);
     let last = raw.state.health.log.last().map_or("", |p| p.output.trim());
     let policy = &raw.host_config.restart_policy;
@@ -269,6 +311,7 @@ fn inspected(raw: RawInspection, whole: Value) -> Inspection {
         },
         pid: Some(raw.state.pid).filter(|p| *p > 0),
         memory_limit: Some(raw.host_config.memory).filter(|m| *m > 0),
+        wanted_ports: bound(&raw.host_config.port_bindings),
     };
     let container = Container {
         id: clean(&raw.id).into(),
@@ -284,6 +327,8 @@ fn inspected(raw: RawInspection, whole: Value) -> Inspection {
         ports,
         labels: labels(&raw.config.labels),
         networks: attachments(&raw.network_settings.networks, up),
+        network_mode: clean(&raw.host_config.network_mode),
+        links: links(&raw.host_config.links),
         mounts: mounts(raw.mounts),
         started,
         finished: time(&raw.state.finished_at).filter(|_| !up),
@@ -356,6 +401,15 @@ mod tests {
         assert_eq!(names(&["podman-names-have-no-slash"]), "podman-names-have-no-slash");
         assert_eq!(names(&["/web/db"]), "web/db");
         assert_eq!(names(&[]), "");
+    }
+
+    #[test]
+    fn links_are_the_same_in_a_listing_and_an_inspection() {
+        let raw = serde_json::from_str(r#"[{"Id":"1","Names":["/store","/web/db"]},{"Id":"2","Names":["/web"]}]"#);
+        let listed = all_listed(raw.unwrap(), Timestamp::UNIX_EPOCH);
+        let expected = [("store".to_owned(), "db".to_owned())];
+        assert_eq!((listed[0].links.len(), &listed[1].links[..]), (0, &expected[..]));
+        assert_eq!(links(&["/store:/web/db".to_owned()]), expected);
     }
 
     #[test]

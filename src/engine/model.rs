@@ -141,6 +141,8 @@ pub struct Attachment {
     pub ip: Option<IpAddr>,
     /// Its IPv6 address there.
     pub ip6: Option<IpAddr>,
+    /// The gateway it has there: on a bridge, the host's own address; `None` while it is not running.
+    pub gateway: Option<IpAddr>,
     /// Other names it answers to there.
     pub aliases: Vec<String>,
     /// Hardware address.
@@ -190,6 +192,11 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// Networks it is attached to, sorted by name.
     pub networks: Vec<Attachment>,
+    /// How it has a network at all: the name of its first one, `host`, `none`, or `container:ID` whose network it
+    /// shares; empty where the engine does not say.
+    pub network_mode: String,
+    /// Containers it is linked to (`--link`): the other's name, and what it calls it. Sorted.
+    pub links: Vec<(String, String)>,
     /// Mounts, sorted.
     pub mounts: Vec<Mount>,
     /// When it last started: exact from an inspection, else from the listing's words ("Up 2 hours").
@@ -221,6 +228,8 @@ pub struct Detail {
     pub pid: Option<u32>,
     /// Memory limit, when it has one.
     pub memory_limit: Option<u64>,
+    /// Ports of the host it asks for, sorted; `host` is `None` where any will do.
+    pub wanted_ports: Vec<Port>,
 }
 
 /// Newest probe results of a healthcheck and the rest that the detail pane shows.
@@ -302,6 +311,8 @@ pub struct Network {
     pub internal: bool,
     /// Subnets with their gateways, such as (`172.18.0.0/16`, `172.18.0.1`).
     pub subnets: Vec<(String, String)>,
+    /// Options of its driver, such as `com.docker.network.bridge.enable_icc`.
+    pub options: BTreeMap<String, String>,
     /// When it was made.
     pub created: Option<Timestamp>,
     /// Labels.

@@ -1,16 +1,30 @@
 //! Who can reach whom: networks, names, ports, and the routes of a Traefik before them.
 //!
-//! [`Map`], [`reach`] and [`clashes`] are made of a snapshot alone and wait for nothing.
+//! [`Map`], [`reach`], [`tree`] and [`clashes`] are made of a snapshot alone and wait for nothing. [`examine`] and
+//! [`routes()`] ask the engine for what a snapshot does not have.
 
+mod clash;
+mod connect;
+mod listen;
+mod map;
+mod reach;
 mod route;
+mod subnet;
+#[cfg(test)]
+mod testing;
+mod walk;
 
 use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::engine::model::{Container, Id, Network};
-
+pub use clash::{HostNet, clashes, clashes_with, host_nets};
+pub use listen::{Listener, examine, heard};
+pub use map::{Found, Map, find, names};
+pub use reach::{HOST, reach};
 pub use route::{Route, RouteSource, Routes, SocketProxy, routes};
+pub use subnet::Subnet;
+pub use walk::{Node, NodeKind, published, tree};
 
 /// What prevents something, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,13 +33,35 @@ pub struct Obstacle {
     pub code: &'static str,
     /// What is the case, one line.
     pub what: String,
-    /// What would mend it; compose lines where they can.
+    /// What would mend it, often a command first and compose lines below it. May have several lines.
     pub todo: String,
+}
+
+impl Obstacle {
+    pub(crate) fn new(code: &'static str, what: impl Into<String>, todo: impl Into<String>) -> Self {
+        Self { code, what: what.into(), todo: todo.into() }
+    }
+}
+
+/// What a way leads through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Through {
+    /// Both have the same ports and the same `localhost`.
+    Shared,
+    /// A network that both are on.
+    Network,
+    /// The host is on that network, too, or what is looked for is on the host.
+    Address,
+    /// A port that the host publishes.
+    Published,
 }
 
 /// A way from one container to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Way {
+    /// What it leads through.
+    pub through: Through,
     /// The network both are on, or `host` where it goes by a published port.
     pub network: String,
     /// Names that work there, the shortest first; addresses where names do not work (the default bridge).
@@ -54,39 +90,12 @@ pub struct Reach {
 /// Networks whose addresses are the same, in part or whole, or that take addresses which the host uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Clash {
-    /// Whose: names of networks or of the host's interfaces.
+    /// Its name, which stays: `SUBNETS_OVERLAP`, `HOST_ROUTE`, `VPN_ROUTE`, `NAME_TWICE`, `HOST_PORT_TWICE`.
+    pub code: &'static str,
+    /// Whose: names of networks, of the host's interfaces, or of containers.
     pub between: Vec<String>,
     /// What is the case.
     pub what: String,
     /// What would mend it.
     pub todo: String,
-}
-
-/// Containers and networks, to be asked about ways.
-#[derive(Debug, Clone)]
-pub struct Map<'a> {
-    /// Containers, running or not.
-    pub containers: Vec<&'a Container>,
-    /// Networks.
-    pub networks: Vec<&'a Network>,
-}
-
-impl<'a> Map<'a> {
-    /// A map of a snapshot.
-    pub fn of(snap: &'a crate::fleet::Snapshot) -> Self {
-        Self {
-            containers: snap.containers.values().map(|c| &**c).collect(),
-            networks: snap.networks.values().map(|n| &**n).collect(),
-        }
-    }
-}
-
-/// Whether a container can reach another, and how, or why not. Both by identifier.
-pub fn reach(_map: &Map<'_>, _from: &Id, _to: &Id) -> Option<Reach> {
-    None
-}
-
-/// Networks that are in each other's way.
-pub fn clashes(_map: &Map<'_>) -> Vec<Clash> {
-    Vec::new()
 }
