@@ -73,6 +73,11 @@ impl Engine {
         })
     }
 
+    /// All that `GET /info` says, as it comes. Nothing in it is cleaned.
+    pub async fn info_raw(&self) -> Result<Value> {
+        self.any("/info").await
+    }
+
     /// Whether the engine still answers.
     pub async fn ping(&self) -> Result<()> {
         self.http.send(hyper::Method::GET, "/_ping", SHORT).await.map(drop)
