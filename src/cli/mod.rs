@@ -187,7 +187,14 @@ fn run(mut arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Doctor(ask) => {
             drop(out);
-            return apart(2, &|config| doctor::run(&ask, config, arguments.host.as_deref()));
+            let config = Config::load(arguments.config.as_deref());
+            return match doctor::run(&ask, config, arguments.host.as_deref()) {
+                Err(Failure::Told(text)) => {
+                    tell(&format!("ondeck: {text}"));
+                    Ok(ExitCode::from(2))
+                }
+                other => other,
+            };
         }
         Command::Routes(ask) => {
             drop(out);

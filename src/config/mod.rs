@@ -232,6 +232,11 @@ impl Config {
         }
     }
 
+    /// The file that was read; `None` where there is none.
+    pub fn file(&self) -> Option<&str> {
+        self.source.as_ref().map(Source::file)
+    }
+
     /// The default configuration as a file with every setting explained.
     pub fn documented() -> &'static str {
         include_str!("default.yaml")

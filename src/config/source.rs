@@ -222,6 +222,11 @@ impl Source {
         })
     }
 
+    /// The name it goes by.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
     /// An error about one place in this file.
     pub fn error(&self, place: Place, message: impl Into<String>, hint: impl Into<String>) -> ConfigError {
         ConfigError {

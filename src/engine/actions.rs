@@ -165,6 +165,17 @@ impl Engine {
         }
     }
 
+    /// Removes build cache that nothing used for so long, such as `24h`.
+    pub async fn prune_cache(&self, unused: &str) -> Result<Pruned> {
+        let filters = HashMap::from([("until", vec![unused])]);
+        let options = PruneBuildOptionsBuilder::default().all(true).filters(&filters).build();
+        let r = call!(self, "POST /build/prune", self.docker.prune_build(Some(options)))?;
+        Ok(Pruned {
+            removed: r.caches_deleted.unwrap_or_default().iter().map(|name| clean(name)).collect(),
+            freed: count(r.space_reclaimed.unwrap_or(0)),
+        })
+    }
+
     /// Pulls an image; each item is a line of progress.
     pub fn pull(&self, image: &str) -> BoxStream<'static, Result<String>> {
         let (name, tag) = reference(image);

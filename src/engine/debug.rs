@@ -59,7 +59,8 @@ impl Engine {
         Ok(Helper { id, image: image.to_owned() })
     }
 
-    async fn helper_image(&self) -> Result<String> {
+    /// An image that the engine has and that surely has a shell.
+    pub async fn helper_image(&self) -> Result<String> {
         let images = self.images().await?;
         let tags: Vec<&String> = images.iter().flat_map(|i| &i.tags).collect();
         let is = |tag: &str, name: &str| {

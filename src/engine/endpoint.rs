@@ -317,19 +317,29 @@ impl Endpoint {
         Ok(Self { name: name.to_owned(), address, tls, source: format!("context {name}") })
     }
 
-    /// The default socket, or the first other one that is there.
-    fn default_socket(around: &Surroundings) -> Self {
+    /// Where engines listen on a machine, there or not: the default first, then those of rootless Docker, Docker
+    /// Desktop, Colima and podman.
+    pub fn sockets(around: &Surroundings) -> Vec<(PathBuf, &'static str)> {
         let runtime = around.var("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let others = [
+        [
+            Some((DEFAULT_SOCKET.into(), "default")),
             runtime.as_ref().map(|d| (d.join("docker.sock"), "rootless")),
             Some((around.home.join(".docker/run/docker.sock"), "desktop")),
             Some((around.home.join(".docker/desktop/docker.sock"), "desktop")),
             Some((around.home.join(".colima/default/docker.sock"), "colima")),
             runtime.as_ref().map(|d| (d.join("podman/podman.sock"), "podman")),
             Some(("/run/podman/podman.sock".into(), "podman")),
-        ];
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// The default socket, or the first other one that is there.
+    fn default_socket(around: &Surroundings) -> Self {
+        let mut others = Self::sockets(around).into_iter().skip(1);
         let default = Path::new(DEFAULT_SOCKET);
-        let other = others.into_iter().flatten().find(|(path, _)| around.is_there(path));
+        let other = others.find(|(path, _)| around.is_there(path));
         let (path, name) = match other {
             Some((path, name)) if !around.is_there(default) => (path, name),
             _ => (default.to_owned(), "default"),

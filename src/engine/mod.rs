@@ -10,6 +10,7 @@
 //! the outputs of its probes, what `inspect_image`, `inspect_network` and `inspect_volume` answer, and
 //! logs: whoever shows these cleans them.
 
+mod access;
 mod actions;
 mod build;
 mod containers;
@@ -33,6 +34,7 @@ mod streams;
 
 use std::sync::Arc;
 
+pub use access::Refusal;
 pub use actions::{Prune, Pruned};
 pub use build::{BuildAsk, BuildSaid, Builder};
 pub use debug::{DEBUG_LABEL, Helper};

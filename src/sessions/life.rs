@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::model::{State, Volume};
+use crate::engine::model::{Container, Network, State, Volume};
 use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, Result};
 
-use super::{DATA, JUDGE, LABEL, PROGRAM, Session, WORKSPACE, volume_name};
+use super::{DATA, JUDGE, LABEL, PROGRAM, Session, TRIAL, WORKSPACE, volume_name};
 
 /// What was made for a session but is not in use after so long was given up.
 const GIVEN_UP: SignedDuration = SignedDuration::from_mins(10);
@@ -88,36 +88,19 @@ pub async fn forget(engine: &Engine, owner: &str, workspace: &str) -> Result<()>
 /// Removes what sessions left that are gone: after a host or its engine went down, or a panel was killed while it
 /// started one.
 pub async fn sweep(engine: &Engine) -> Result<Swept> {
-    let now = Timestamp::now();
-    let containers = engine.containers().await?;
+    let over = Over::seen(engine).await?;
     let mut swept = Swept::default();
-    for container in containers.iter().filter(|c| c.labels.contains_key(LABEL)) {
-        let over = match container.state {
-            State::Exited | State::Dead => true,
-            State::Created => container.created.is_some_and(|t| now.duration_since(t) > GIVEN_UP),
-            _ => false,
-        };
-        if over {
-            match engine.remove(&container.id, true, true).await {
-                Ok(()) => swept.containers.push(container.name.clone()),
-                // The engine is removing it itself.
-                Err(e) if matches!(e.kind, ErrorKind::NotFound | ErrorKind::Conflict) => {}
-                Err(e) => return Err(e),
-            }
+    for container in &over.containers {
+        match engine.remove(&container.id, true, true).await {
+            Ok(()) => swept.containers.push(container.name.clone()),
+            // The engine is removing it itself.
+            Err(e) if matches!(e.kind, ErrorKind::NotFound | ErrorKind::Conflict) => {}
+            Err(e) => return Err(e),
         }
     }
-    let alive = |id: &str| containers.iter().any(|c| c.labels.get(LABEL).is_some_and(|l| l == id));
     // One that is being started has its network before its container.
-    let old = |made: Option<Timestamp>| made.is_none_or(|t| now.duration_since(t) > GIVEN_UP);
-    swept.networks = networks(engine, |id, made| !alive(id) && old(made)).await?;
-    let volumes = engine.volumes().await?;
-    let judging = |judge: &str| containers.iter().any(|c| c.labels.get(JUDGE).is_some_and(|j| j == judge));
-    let over = |v: &&Volume| {
-        v.labels.get(DATA).is_some_and(|id| !alive(id))
-            || v.labels.contains_key(WORKSPACE)
-                && v.labels.get(JUDGE).is_some_and(|judge| !judging(judge) && old(v.created))
-    };
-    for volume in volumes.iter().filter(over) {
+    swept.networks = networks(engine, |id, made| over.gone(id) && over.old(made)).await?;
+    for volume in over.volumes(engine).await? {
         match engine.remove_volume(&volume.name, false).await {
             Ok(()) => swept.volumes.push(volume.name.to_string()),
             // In use: by a session that began after the containers were listed.
@@ -126,6 +109,66 @@ pub async fn sweep(engine: &Engine) -> Result<Swept> {
         }
     }
     Ok(swept)
+}
+
+/// What a sweep would remove; removes nothing.
+pub async fn leftovers(engine: &Engine) -> Result<Swept> {
+    let over = Over::seen(engine).await?;
+    let networks = engine.networks().await?;
+    let left = |n: &&Network| n.labels.get(LABEL).is_some_and(|id| over.gone(id)) && over.old(n.created);
+    Ok(Swept {
+        containers: over.containers.iter().map(|c| c.name.clone()).collect(),
+        networks: networks.iter().filter(left).map(|n| n.name.clone()).collect(),
+        volumes: over.volumes(engine).await?.into_iter().map(|v| v.name.to_string()).collect(),
+    })
+}
+
+/// What is over of sessions, at one moment.
+struct Over {
+    now: Timestamp,
+    /// Containers of sessions that ended without being removed, or never began.
+    containers: Vec<Container>,
+    all: Vec<Container>,
+}
+
+impl Over {
+    async fn seen(engine: &Engine) -> Result<Self> {
+        let now = Timestamp::now();
+        let all = engine.containers().await?;
+        let over = |container: &&Container| match container.state {
+            State::Exited | State::Dead => true,
+            State::Created => container.created.is_some_and(|t| now.duration_since(t) > GIVEN_UP),
+            _ => false,
+        };
+        let session = |c: &&Container| c.labels.contains_key(LABEL) && over(c);
+        // One that is there for a moment removes itself; what is there for longer was never started, or cannot end.
+        let trial = |c: &&Container| {
+            c.labels.contains_key(TRIAL) && c.created.is_some_and(|t| now.duration_since(t) > GIVEN_UP)
+        };
+        let containers = all.iter().filter(|c| session(c) || trial(c)).cloned().collect();
+        Ok(Self { now, containers, all })
+    }
+
+    /// Whether no container is that session.
+    fn gone(&self, id: &str) -> bool {
+        !self.all.iter().any(|c| c.labels.get(LABEL).is_some_and(|l| l == id))
+    }
+
+    fn old(&self, made: Option<Timestamp>) -> bool {
+        made.is_none_or(|t| self.now.duration_since(t) > GIVEN_UP)
+    }
+
+    /// Volumes of sessions and judges that are gone.
+    async fn volumes(&self, engine: &Engine) -> Result<Vec<Volume>> {
+        let mut volumes = engine.volumes().await?;
+        let judging = |judge: &str| self.all.iter().any(|c| c.labels.get(JUDGE).is_some_and(|j| j == judge));
+        volumes.retain(|v| {
+            v.labels.get(DATA).is_some_and(|id| self.gone(id))
+                || v.labels.contains_key(WORKSPACE)
+                    && v.labels.get(JUDGE).is_some_and(|judge| !judging(judge) && self.old(v.created))
+        });
+        Ok(volumes)
+    }
 }
 
 /// Removes networks of sessions; answers with their names.

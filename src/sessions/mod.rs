@@ -44,6 +44,7 @@ mod life;
 mod seed;
 mod service;
 mod start;
+mod trial;
 
 use std::collections::BTreeMap;
 
@@ -55,10 +56,11 @@ use crate::engine::{Address, Endpoint};
 
 pub use crate::engine::request::{Answer, Ask};
 pub use image::tag as image_name;
-pub use life::{Left, Swept, end, extend, forget, left, list, sweep};
+pub use life::{Left, Swept, end, extend, forget, left, leftovers, list, sweep};
 pub use seed::seeded;
 pub use service::look;
-pub use start::{Progress, Tell, start};
+pub use start::{Progress, Tell, places, start};
+pub use trial::{Nested, TRIAL, Trial, nested, settled};
 
 /// The label that says that a container or network is a session's, and which.
 pub const LABEL: &str = "dev.ondeck.session";

@@ -223,7 +223,7 @@ async fn room(engine: &Engine, config: &Sessions, spec: &Spec, others: &[Session
         return refuse(format!("{n} of at most {} run on this host already", config.max));
     }
     let whole = engine.info().await?.memory;
-    let budget = config.budget.map_or(whole / 4 * 3, |b| b.0);
+    let budget = budget(config, whole);
     let promised: u64 = others.iter().map(|s| s.memory).sum();
     if promised + spec.memory > budget {
         return refuse(format!(
@@ -236,6 +236,19 @@ async fn room(engine: &Engine, config: &Sessions, spec: &Spec, others: &[Session
         ));
     }
     Ok(())
+}
+
+/// Bytes of memory that all sessions together may be promised on a host that has so much.
+fn budget(config: &Sessions, whole: u64) -> u64 {
+    config.budget.map_or(whole / 4 * 3, |b| b.0)
+}
+
+/// How many more sessions a host that has so much memory would carry, beside those that it has.
+pub fn places(config: &Sessions, whole: u64, others: &[Session]) -> u64 {
+    let people = others.iter().filter(|s| s.judge.is_none()).count() as u64;
+    let promised: u64 = others.iter().map(|s| s.memory).sum();
+    let room = budget(config, whole).saturating_sub(promised) / config.memory.0.max(1);
+    room.min(u64::from(config.max).saturating_sub(people))
 }
 
 /// The name of the workspace: the asked one or the lab's must be free; else the first that is.
@@ -371,6 +384,17 @@ mod tests {
         assert!(error.to_string().contains("session aaaa of ann works on lab1 already"), "{error}");
         spec.workspace = Some("again".into());
         assert_eq!(workspace(&spec, &others).unwrap(), "again");
+    }
+
+    #[test]
+    fn places_are_those_that_a_start_would_grant() {
+        let config = Sessions::default();
+        assert_eq!(places(&config, 4 << 30, &[]), 2);
+        let mut other = running("ann", "scratch");
+        other.memory = 1536 << 20;
+        assert_eq!(places(&config, 4 << 30, std::slice::from_ref(&other)), 1);
+        assert_eq!(places(&config, 1 << 30, &[]), 0);
+        assert_eq!(places(&config, 1 << 40, &[other]), 7, "of the eight that the config allows");
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Store {
         Ok(Self::connected(path, open::options(path)))
     }
 
+    /// Whether a history that is there could be opened. Changes nothing in it.
+    pub async fn look(path: &Path) -> Result<(), StoreError> {
+        open::look(path).await
+    }
+
     /// Where the history is: the file that `ONDECK_HISTORY` names, else `history.db` in the person's data directory.
     /// `None` for someone without a home.
     pub fn usual_path() -> Option<PathBuf> {

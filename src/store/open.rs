@@ -70,6 +70,20 @@ pub(super) async fn prepare(path: &Path) -> Result<(), StoreError> {
     private(path)
 }
 
+/// Whether a file that is there is ours, whole and not newer, and may be written. Changes nothing in it.
+pub(super) async fn look(path: &Path) -> Result<(), StoreError> {
+    let io = |e: io::Error| StoreError::io(path, &e);
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(StoreError::new(StoreTrouble::Foreign, path, "this is no history of ondeck: it is no file"));
+    }
+    OpenOptions::new().write(true).open(path).map_err(io)?;
+    begins_right(path)?;
+    let sql = |e: sqlx::Error| StoreError::sql(path, &e);
+    let mut db = SqliteConnection::connect_with(&options(path).read_only(true)).await.map_err(sql)?;
+    examine(&mut db, path).await?;
+    db.close().await.map_err(sql)
+}
+
 /// Makes an empty file where there is none; `SQLite` itself would let others read it.
 fn make(path: &Path) -> Result<(), StoreError> {
     let io = |e: io::Error| StoreError::io(path, &e);
