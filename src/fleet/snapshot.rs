@@ -292,6 +292,14 @@ impl Snapshot {
         }
     }
 
+    /// How the host is called. A context has a name that someone gave it; a bare address is best called by what
+    /// the host calls itself.
+    pub fn name(&self) -> &str {
+        let unnamed = self.host == "default" || self.host.contains('/');
+        let own = self.engine.as_ref().map(|e| e.name.as_str()).filter(|n| !n.is_empty() && unnamed);
+        own.unwrap_or(&self.host)
+    }
+
     /// The containers that use a volume.
     pub fn users_of_volume<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Arc<Container>> {
         self.containers.values().filter(move |c| c.mounts.iter().any(|m| m.name.as_deref() == Some(name)))

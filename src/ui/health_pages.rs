@@ -17,8 +17,8 @@ use super::panes::page::Page;
 use super::panes::text::{TextLine, table};
 use super::view::{Target, Tone, status_sign};
 
-/// Findings of an audit that are shown at once.
-const FINDINGS: usize = 400;
+/// Things that are told of under one rule.
+const SUBJECTS: usize = 50;
 /// Containers that are told of in one list of ways.
 const REACHED: usize = 200;
 
@@ -306,19 +306,21 @@ impl Page<'_> {
         self.blank();
         let mut sorted: Vec<&Check> = checks.iter().collect();
         sorted.sort_by_key(|c| std::cmp::Reverse(c.outcome));
-        let width = checks.iter().map(|c| crate::text::width(c.title)).max().unwrap_or(0).min(24);
         for check in sorted {
             let (sign, tone) = sign_of(self.symbols, check.outcome);
-            let title = format!("{:width$}", check.title);
-            let first = vec![(tone, format!("{sign} ")), (Tone::Strong, title), (Tone::Plain, "  ".to_owned())];
-            let evidence = if check.outcome <= Outcome::Ok { Tone::Muted } else { Tone::Plain };
-            self.led(&[(evidence, check.evidence.clone())], first, width + 4);
-            if let Some(fix) = check.fix.as_ref().filter(|_| check.outcome > Outcome::Ok) {
-                let indent = " ".repeat(width + 4);
-                self.flow(&[(Tone::Plain, fix.words.clone())], &indent);
+            let quiet = check.outcome <= Outcome::Ok;
+            let words = [
+                (if quiet { Tone::Plain } else { Tone::Strong }, check.title.to_owned()),
+                (Tone::Muted, ": ".to_owned()),
+                (if quiet { Tone::Muted } else { Tone::Plain }, check.evidence.clone()),
+            ];
+            self.led(&words, vec![(tone, format!("{sign} "))], 2);
+            if let Some(fix) = check.fix.as_ref().filter(|_| !quiet) {
+                self.flow(&[(Tone::Plain, fix.words.clone())], "    ");
                 if let Some(command) = &fix.command {
-                    self.flow(&[(Tone::Accent, command.clone())], &indent);
+                    self.flow(&[(Tone::Accent, command.clone())], "    ");
                 }
+                self.blank();
             }
         }
     }
@@ -337,28 +339,53 @@ impl Page<'_> {
             }
         }
         self.blank();
-        let alone = matches!(of, Target::Container(_) | Target::Session(_));
-        let hidden = mine.len().saturating_sub(FINDINGS);
-        for (i, finding) in mine.iter().enumerate().take(FINDINGS) {
-            let key = format!("{}/{}/{i}", finding.rule.code, finding.subject.name);
-            let open = opened.contains(&key);
-            let fold = if open { self.symbols.expanded } else { self.symbols.collapsed };
-            let tone = if finding.ignored.is_some() { Tone::Struck } else { tone_of(finding.severity) };
-            let mut line = TextLine::new(Tone::Muted, format!("{fold} "));
-            line.push(tone, format!("{:<8}  ", finding.severity.word()));
-            if !alone {
-                line.push(Tone::Strong, format!("{}  ", finding.subject.name));
+        if matches!(of, Target::Container(_) | Target::Session(_)) {
+            for finding in &mine {
+                self.rule(std::slice::from_ref(finding), opened);
             }
-            line.push(if finding.ignored.is_some() { Tone::Muted } else { Tone::Plain }, finding.rule.title);
-            // The pane folds what is marked as open; here what was turned is open.
-            line.branch = Some((key, !open));
-            self.lines.push(line);
-            if open {
-                self.broken(finding);
+            return;
+        }
+        // What many things have in common is told once.
+        let mut groups: Vec<Vec<&audit::Finding>> = Vec::new();
+        for finding in mine {
+            let same = |g: &&mut Vec<&audit::Finding>| {
+                let one = g[0];
+                one.rule.code == finding.rule.code
+                    && one.severity == finding.severity
+                    && one.ignored.is_some() == finding.ignored.is_some()
+            };
+            match groups.iter_mut().find(same) {
+                Some(group) => group.push(finding),
+                None => groups.push(vec![finding]),
             }
         }
-        if hidden > 0 {
-            self.say(Tone::Muted, format!("{hidden} more, none of them worse; `ondeck audit` tells of all."));
+        for group in &groups {
+            self.rule(group, opened);
+        }
+    }
+
+    /// One rule, and what breaks it.
+    fn rule(&mut self, broken: &[&audit::Finding], opened: &BTreeSet<String>) {
+        let Some(first) = broken.first() else { return };
+        let key = format!("{}/{}/{}", first.rule.code, first.severity.word(), first.ignored.is_some());
+        let open = opened.contains(&key);
+        let fold = if open { self.symbols.expanded } else { self.symbols.collapsed };
+        let ignored = first.ignored.is_some();
+        let mut line = TextLine::new(Tone::Muted, format!("{fold} "));
+        let tone = if ignored { Tone::Struck } else { tone_of(first.severity) };
+        line.push(tone, format!("{:<8}  ", first.severity.word()));
+        let names: Vec<&str> = broken.iter().map(|f| f.subject.name.as_str()).take(3).collect();
+        if broken.len() > 1 {
+            line.push(Tone::Strong, format!("{}× ", broken.len()));
+        }
+        line.push(if ignored { Tone::Muted } else { Tone::Plain }, first.rule.title);
+        line.push(Tone::Muted, format!("  {}", names.join(", ")));
+        line.push(Tone::Muted, if broken.len() > names.len() { ", …" } else { "" });
+        // The pane folds what is marked as open; here what was turned is open.
+        line.branch = Some((key, !open));
+        self.lines.push(line);
+        if open {
+            self.broken(broken);
         }
     }
 
@@ -410,33 +437,52 @@ impl Page<'_> {
         self.lines.extend(table(&["STACK", "WORST", "CRIT", "HIGH", "MED", "LOW"], &rows));
     }
 
-    /// Everything about a broken rule.
-    fn broken(&mut self, finding: &audit::Finding) {
+    /// Everything about a broken rule: why it matters, then what breaks it and how each is mended.
+    fn broken(&mut self, findings: &[&audit::Finding]) {
         let indent = "    ";
-        self.flow(&[(Tone::Text, finding.observed.clone())], indent);
-        self.flow(&[(Tone::Plain, finding.rule.why.to_owned())], indent);
-        let mut labels = vec![finding.rule.code.to_owned()];
-        labels.extend(finding.rule.refs.iter().map(|r| (*r).to_owned()));
+        let Some(rule) = findings.first().map(|f| f.rule) else { return };
+        self.flow(&[(Tone::Plain, rule.why.to_owned())], indent);
+        let mut labels = vec![rule.code.to_owned()];
+        labels.extend(rule.refs.iter().map(|r| (*r).to_owned()));
         self.flow(&[(Tone::Muted, labels.join(", "))], indent);
-        if let Some((file, line)) = &finding.place {
-            self.flow(&[(Tone::Muted, format!("{}:{line}", file.display()))], indent);
+        if !rule.breaks.is_empty() {
+            self.flow(&[(Tone::Warn, "may break: ".to_owned()), (Tone::Plain, rule.breaks.to_owned())], indent);
         }
-        if let Some(ignored) = &finding.ignored {
-            let until = ignored.until.map_or_else(String::new, |t| format!(" until {}", t.strftime("%Y-%m-%d")));
-            self.flow(&[(Tone::Good, format!("meant to be so{until}: {} ({})", ignored.reason, ignored.by))], indent);
-        }
-        if !finding.compose.is_empty() {
-            self.flow(&[(Tone::Muted, "in the compose file:".to_owned())], indent);
+        let mut mended = None;
+        for finding in findings.iter().take(SUBJECTS) {
+            let mut line = TextLine::new(Tone::Strong, format!("{indent}{}", finding.subject.name));
+            line.push(Tone::Text, format!("  {}", finding.observed));
+            if finding.subject.kind == audit::Kind::Container {
+                line.branch = Some((finding.subject.id.clone(), false));
+            }
+            self.lines.push(line);
+            if let Some((file, line)) = &finding.place {
+                self.flow(&[(Tone::Muted, format!("{}:{line}", file.display()))], "      ");
+            }
+            if let Some(ignored) = &finding.ignored {
+                let until = ignored.until.map_or_else(String::new, |t| format!(" until {}", t.strftime("%Y-%m-%d")));
+                let words = format!("meant to be so{until}: {} ({})", ignored.reason, ignored.by);
+                self.flow(&[(Tone::Good, words)], "      ");
+            }
+            // Said again only where it is another.
+            if mended == Some((&finding.compose, &finding.run)) {
+                continue;
+            }
+            mended = Some((&finding.compose, &finding.run));
             for line in finding.compose.lines() {
-                self.lines.push(TextLine::new(Tone::Accent, format!("{indent}  {line}")));
+                self.lines.push(TextLine::new(Tone::Accent, format!("      {line}")));
+            }
+            if !finding.run.is_empty() {
+                self.led(
+                    &[(Tone::Accent, finding.run.clone())],
+                    vec![(Tone::Muted, "      docker run ".to_owned())],
+                    8,
+                );
             }
         }
-        if !finding.run.is_empty() {
-            let first = vec![(Tone::Muted, format!("{indent}docker run "))];
-            self.led(&[(Tone::Accent, finding.run.clone())], first, indent.len() + 2);
-        }
-        if !finding.rule.breaks.is_empty() {
-            self.flow(&[(Tone::Warn, "may break: ".to_owned()), (Tone::Plain, finding.rule.breaks.to_owned())], indent);
+        let hidden = findings.len().saturating_sub(SUBJECTS);
+        if hidden > 0 {
+            self.flow(&[(Tone::Muted, format!("and {hidden} more; `ondeck audit` tells of all"))], indent);
         }
         self.blank();
     }
@@ -507,46 +553,65 @@ impl Page<'_> {
             return self.say(Tone::Muted, "The container is gone.");
         };
         let map = Map::of(&app.snap);
+        let mine = |c: &crate::engine::model::Container| c.stack().is_some() && c.stack() == me.stack();
         let mut others: Vec<_> = app.snap.containers.values().filter(|c| c.id != *id).collect();
-        let near = |c: &crate::engine::model::Container| {
-            let shares = c.networks.iter().any(|a| me.networks.iter().any(|b| a.network == b.network));
-            (!(c.stack().is_some() && c.stack() == me.stack()), !shares, !c.state.is_up())
-        };
-        others.sort_by_cached_key(|c| (near(c), c.name.clone()));
+        others.sort_by_cached_key(|c| (!mine(c), c.name.clone()));
         if others.is_empty() {
             return self.say(Tone::Muted, "There is no other container.");
         }
-        let hidden = others.len().saturating_sub(REACHED);
-        others.truncate(REACHED);
-        let short = |found: Option<Reach>| match found {
-            Some(Reach { ways, .. }) if !ways.is_empty() => {
-                let way = &ways[0];
-                let name = way.names.first().cloned().or_else(|| way.ip.map(|ip| ip.to_string())).unwrap_or_default();
-                let ports: Vec<&str> = way.ports.iter().map(|p| p.trim_end_matches("/tcp")).take(3).collect();
-                let port = if ports.is_empty() { String::new() } else { format!(":{}", ports.join(",")) };
-                (Tone::Good, format!("{name}{port}"))
+        let mut ways = Vec::new();
+        let mut none = Vec::new();
+        let mut strangers = 0;
+        for other in others {
+            let (there, back) = (reach(&map, id, &other.id), reach(&map, &other.id, id));
+            let is_way = |r: &Option<Reach>| r.as_ref().is_some_and(|r| !r.ways.is_empty());
+            match (is_way(&there) || is_way(&back), mine(other)) {
+                (true, _) if ways.len() < REACHED => ways.push((other, there, back)),
+                (false, true) => none.push((other, there)),
+                _ => strangers += 1,
             }
-            Some(Reach { obstacles, .. }) => {
-                (Tone::Muted, obstacles.first().map_or_else(|| "no".to_owned(), |o| o.what.clone()))
-            }
-            None => (Tone::Muted, "not known".to_owned()),
-        };
-        let rows: Vec<Vec<(Tone, String)>> = others
-            .iter()
-            .map(|c| {
-                let name = format!("{} {}", status_sign(self.symbols, c.status()), c.name);
-                vec![(Tone::Status(c.status()), name), short(reach(&map, id, &c.id)), short(reach(&map, &c.id, id))]
-            })
-            .collect();
-        let mut lines = table(&["CONTAINER", "REACHED FROM HERE AS", "REACHES THIS AS"], &rows);
-        for (line, other) in lines[1..].iter_mut().zip(&others) {
-            line.branch = Some((other.id.to_string(), false));
         }
-        self.lines.extend(lines);
-        if hidden > 0 {
-            self.say(Tone::Muted, format!("{hidden} more; `ondeck reach A B` tells of any two."));
+        if ways.is_empty() {
+            self.say(Tone::Muted, "No other container is reached from here, and none reaches this one.");
+        } else {
+            let rows: Vec<Vec<(Tone, String)>> = ways
+                .iter()
+                .map(|(c, there, back)| {
+                    let name = format!("{} {}", status_sign(self.symbols, c.status()), c.name);
+                    vec![(Tone::Status(c.status()), name), short(there.as_ref()), short(back.as_ref())]
+                })
+                .collect();
+            let mut lines = table(&["CONTAINER", "FROM HERE", "TO HERE"], &rows);
+            for (line, (other, ..)) in lines[1..].iter_mut().zip(&ways) {
+                line.branch = Some((other.id.to_string(), false));
+            }
+            self.lines.extend(lines);
+        }
+        for (other, there) in none {
+            self.blank();
+            let mut line = TextLine::new(Tone::Bad, format!("{} ", self.symbols.cross));
+            line.push(Tone::Strong, &*other.name);
+            line.branch = Some((other.id.to_string(), false));
+            self.lines.push(line);
+            if let Some(there) = &there {
+                self.obstacles(&there.obstacles);
+            }
+        }
+        if strangers > 0 {
+            self.blank();
+            let others = count(strangers, "other container");
+            self.say(Tone::Muted, format!("{others}: not reached; `ondeck reach A B` tells why."));
         }
     }
+}
+
+/// How one comes to another, in a cell.
+fn short(reach: Option<&Reach>) -> (Tone, String) {
+    let Some(way) = reach.and_then(|r| r.ways.first()) else { return (Tone::Muted, "no".to_owned()) };
+    let name = way.names.first().cloned().or_else(|| way.ip.map(|ip| ip.to_string())).unwrap_or_default();
+    let ports: Vec<&str> = way.ports.iter().map(|p| p.trim_end_matches("/tcp")).take(3).collect();
+    let port = if ports.is_empty() { String::new() } else { format!(":{}", ports.join(",")) };
+    (Tone::Good, format!("{name}{port}"))
 }
 
 /// Where a route leads.

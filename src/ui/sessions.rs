@@ -331,13 +331,9 @@ impl App {
         }
     }
 
-    /// How the host is called. A context has a name that someone gave it; a bare address is best called by what
-    /// the host calls itself.
+    /// How the host is called.
     pub fn host_name(&self) -> String {
-        let snap = &self.snap;
-        let unnamed = snap.host == "default" || snap.host.contains('/');
-        let own = snap.engine.as_ref().map(|e| e.name.as_str()).filter(|n| !n.is_empty() && unnamed);
-        own.unwrap_or(&snap.host).to_owned()
+        self.snap.name().to_owned()
     }
 
     pub(super) fn ask_request(&mut self) {

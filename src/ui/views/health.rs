@@ -89,7 +89,7 @@ impl Rows for Health {
 
     fn words(&self, cx: &Cx<'_>, row: &Row) -> String {
         at(cx, row).map_or_else(
-            || cx.health.report.host.clone(),
+            || cx.snap.name().to_owned(),
             |v| {
                 let codes: Vec<&str> = v.findings.iter().map(|f| f.code).collect();
                 let stack = v.stack.as_deref().unwrap_or_default();
@@ -106,7 +106,7 @@ impl Rows for Health {
 /// The host as a whole.
 fn host(cx: &Cx<'_>, column: usize) -> Cell {
     let report = &cx.health.report;
-    let name = if cx.snap.host.is_empty() { "host" } else { &cx.snap.host };
+    let name = if cx.snap.host.is_empty() { "host" } else { cx.snap.name() };
     let count = |level| report.containers.iter().filter(|v| v.level == level).count();
     match column {
         0 => named(cx, status(report.level), name),
