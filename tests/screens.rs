@@ -395,7 +395,8 @@ fn terminals_too_are_drawn_without_utf_8_and_colours() {
 fn pictures_show_todays_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
     let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");
-    for name in ["deck", "logs-of-a-stack", "stats", "sessions", "terminal", "workspace-failed", "lab-failed"] {
+    let all = ["deck", "logs-of-a-stack", "stats", "sessions", "terminal", "workspace-failed", "lab-failed", "health-of-all"];
+    for name in all {
         let pressed = |snapshot, keys: &[&str]| {
             let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());
             stage.press(keys);
@@ -405,6 +406,11 @@ fn pictures_show_todays_program() {
         let mut stage = match (of(SCREENS), of(SESSIONS)) {
             (Some(keys), _) => pressed(common::fixture::snapshot(), keys),
             (_, Some(keys)) => pressed(common::fixture::sessions(), keys),
+            _ if of(HEALTH).is_some() => {
+                let mut stage = Stage::looked_at(120, 36, common::fixture::snapshot(), common::stage::settings());
+                stage.press(of(HEALTH).unwrap());
+                stage
+            }
             _ if WORKSPACES.contains(&name) => workspace(160, 40, name, common::stage::settings()),
             _ => scene(120, 36, TERMINALS.iter().find(|s| s.0 == name).unwrap()),
         };
