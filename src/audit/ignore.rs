@@ -265,8 +265,8 @@ mod tests {
         for said in [
             "ignore.yaml:3:9: OD-C02 has no reason",
             "ignore.yaml:6:10: found `OD-X02`, expected the code of a rule",
-            "ignore.yaml:7:47: found `soon`, expected a day",
-            "ignore.yaml:8:28: found `a[`",
+            "ignore.yaml:7:48: found `soon`, expected a day",
+            "ignore.yaml:8:27: found `a[`",
             "found `subjekt`",
         ] {
             assert!(notes.contains(said), "{said} is not in\n{notes}");

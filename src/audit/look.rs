@@ -123,6 +123,7 @@ impl Look<'_> {
         match answer {
             Ok(answer) => Some(answer),
             Err(error) => {
+                self.report.missed += 1;
                 self.report.notes.push(format!("{what} could not be looked at: {error}"));
                 None
             }
@@ -290,6 +291,7 @@ impl Look<'_> {
         if let Some(daemon) = local.daemon {
             self.report.subjects += 1;
             if !daemon.known {
+                self.report.missed += 1;
                 let note = "the engine's own settings could not be looked at: /info is refused";
                 self.report.notes.push(note.to_owned());
             }

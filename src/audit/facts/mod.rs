@@ -143,11 +143,6 @@ impl Facts {
     pub(crate) fn security(&self, name: &str) -> Option<&str> {
         self.security.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
     }
-
-    /// Its user without the group.
-    pub(crate) fn user_name(&self) -> Option<&str> {
-        self.user.as_deref().map(|user| user.split(':').next().unwrap_or_default())
-    }
 }
 
 /// Whether a user is root, as images and containers name users.

@@ -171,10 +171,17 @@ pub(super) static RULES: &[Entry] = &[
             breaks: "Steps that used it run as USER root, and USER changes back after them.",
         },
         check: Check::Image(|image, _, found| {
-            let uses = |step: &&String| {
-                step.split(|c: char| c.is_whitespace() || ";&|(".contains(c)).any(|word| word == "sudo")
+            // Called, as the first word of a command, or installed.
+            let uses = |step: &String| {
+                let commands = step.rsplit("/bin/sh -c ").next().unwrap_or_default();
+                commands.split(|c: char| ";&|\n".contains(c)).any(|command| {
+                    let mut words = command.split_whitespace().skip_while(|word| *word == "RUN");
+                    let first = words.next().unwrap_or_default();
+                    let installs = first.starts_with("apt") || first == "apk" || first == "yum" || first == "dnf";
+                    first == "sudo" || (installs && words.any(|word| word == "sudo"))
+                })
             };
-            if image.steps.iter().any(|step| uses(&step)) {
+            if image.steps.iter().any(uses) {
                 found.push(
                     Broken::by("its history calls or installs sudo")
                         .elsewhere("in its Dockerfile: USER root and USER 1000 around what needs root"),
@@ -183,6 +190,9 @@ pub(super) static RULES: &[Entry] = &[
         }),
         with_privileged: false,
         bad: Example { told: r#"{"History":["/bin/sh -c apt-get install -y sudo"]}"#, written: "" },
-        good: Example { told: r#"{"History":["/bin/sh -c echo pseudo"]}"#, written: "" },
+        good: Example {
+            told: r#"{"History":["/bin/sh -c echo sudo","/bin/sh -c apt-get install -y pseudo"]}"#,
+            written: "",
+        },
     },
 ];

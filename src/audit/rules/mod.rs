@@ -23,9 +23,6 @@ use super::facts::{Facts, ImageFacts};
 use super::report::{Rule, Severity};
 use crate::config::Secrets;
 
-pub(crate) use mounts::{is_socket, is_system};
-pub(crate) use privileges::is_strong;
-
 /// A rule, how it is decided, and examples of it.
 pub(crate) struct Entry {
     pub(crate) rule: Rule,

@@ -45,12 +45,12 @@ const HARMLESS: [&str; 14] = [
 ];
 
 /// Whether a path of the host is the socket of an engine, or a folder with one.
-pub(crate) fn is_socket(path: &str) -> bool {
+fn is_socket(path: &str) -> bool {
     SOCKETS.iter().any(|socket| path.rsplit('/').next() == Some(*socket))
 }
 
 /// Whether a path is one of these or below it.
-pub(crate) fn is_system(path: &str, folders: &[&str]) -> bool {
+pub(super) fn is_system(path: &str, folders: &[&str]) -> bool {
     let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
     folders.iter().any(|folder| {
         path == *folder || (*folder != "/" && path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))

@@ -22,7 +22,7 @@ const STRONG: [&str; 11] = [
 ];
 
 /// Whether a capability, as it is written, is as good as all rights or reaches far.
-pub(crate) fn is_strong(capability: &str, strong: &[&str]) -> bool {
+fn is_strong(capability: &str, strong: &[&str]) -> bool {
     strong.contains(&capability.to_uppercase().trim_start_matches("CAP_"))
 }
 
@@ -110,7 +110,9 @@ pub(super) static RULES: &[Entry] = &[
                 [] => "no capability is dropped".to_owned(),
                 dropped => format!("only {} is dropped, not ALL", dropped.join(", ")),
             };
-            let mut keep: Vec<String> = facts.cap_add.iter().filter(|cap| *cap != "ALL").cloned().collect();
+            // What reaches beyond the container is another finding, and not to be kept.
+            let keeps = |cap: &&String| !is_strong(cap, &HOST) && !is_strong(cap, &STRONG);
+            let mut keep: Vec<String> = facts.cap_add.iter().filter(keeps).cloned().collect();
             if facts.ports.iter().any(|port| port.container < 1024) && !keep.iter().any(|cap| cap == "NET_BIND_SERVICE")
             {
                 keep.push("NET_BIND_SERVICE".into());

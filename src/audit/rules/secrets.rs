@@ -213,7 +213,11 @@ pub(super) static RULES: &[Entry] = &[
             breaks: "Change the secret, since it is known; RUN --mount=type=secret needs BuildKit.",
         },
         check: Check::Image(|image, around, found| {
-            for (name, shown) in image.steps.iter().filter_map(|step| in_step(around, step)) {
+            let mut all: Vec<_> = image.steps.iter().filter_map(|step| in_step(around, step)).collect();
+            // Every step after an argument has it.
+            all.sort();
+            all.dedup();
+            for (name, shown) in all {
                 found.push(Broken::by(format!("its history has {name}{shown}")).elsewhere(
                     "in its Dockerfile: RUN --mount=type=secret,id=NAME, and docker build --secret id=NAME",
                 ));
