@@ -94,7 +94,7 @@ pub async fn examine(
 
 /// What listens in the network of a process; `None` when it cannot be told, also when the process is not the
 /// container's: numbers of processes mean something else where this program is in a container itself.
-fn listeners(proc: &Path, pid: u32, container: &str) -> Option<Vec<Listener>> {
+pub(super) fn listeners(proc: &Path, pid: u32, container: &str) -> Option<Vec<Listener>> {
     let dir = proc.join(pid.to_string());
     let groups = std::fs::read_to_string(dir.join("cgroup")).ok()?;
     if !groups.contains(container) {

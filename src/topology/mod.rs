@@ -3,15 +3,21 @@
 //! [`Map`], [`reach`], [`tree`] and [`clashes`] are made of a snapshot alone and wait for nothing. [`examine`] and
 //! [`routes()`] ask the engine for what a snapshot does not have.
 
+mod chain;
 mod clash;
 mod connect;
+mod labels;
 mod listen;
 mod map;
+mod proxy;
 mod reach;
 mod route;
+mod socket_proxy;
+mod stops;
 mod subnet;
 #[cfg(test)]
 mod testing;
+mod traefik_api;
 mod walk;
 
 use std::net::IpAddr;
@@ -22,7 +28,8 @@ pub use clash::{HostNet, clashes, clashes_with, host_nets};
 pub use listen::{Listener, examine, heard};
 pub use map::{Found, Map, find, names};
 pub use reach::{HOST, reach};
-pub use route::{Route, RouteSource, Routes, SocketProxy, routes};
+pub use route::{Route, RouteSource, Routes, routes};
+pub use socket_proxy::SocketProxy;
 pub use subnet::Subnet;
 pub use walk::{Node, NodeKind, published, tree};
 
