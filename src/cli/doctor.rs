@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::config::{Ascii, Config, ConfigError};
+use crate::config::{Config, ConfigError};
 use crate::doctor::{self, Ask, Check, Outcome, Terminal};
 use crate::engine::Surroundings;
 use crate::text::{count, fit, width};
@@ -103,14 +103,15 @@ async fn examined(arguments: &Arguments, ask: &Ask, trouble: Option<&ConfigError
     for mend in &mends {
         tell(&format!("  {}: {}\n    {}", mend.code, mend.words, mend.command));
     }
-    if !arguments.yes && !agreed()? {
+    // Apart, so that Ctrl-C ends it also here.
+    if !arguments.yes && !tokio::task::spawn_blocking(agreed).await.map_err(io::Error::other)?? {
         tell("nothing was done");
         return Ok(checks);
     }
     for mend in &mends {
         match doctor::apply(ask, mend).await {
             Ok(done) => tell(&format!("{}: {done}", mend.code)),
-            Err(error) => tell(&format!("{}: not done: {}", mend.code, error)),
+            Err(error) => tell(&format!("{}: not done: {error}", mend.code)),
         }
     }
     tell("looking again");
@@ -188,13 +189,8 @@ struct Signs {
 
 impl Signs {
     fn of(config: &Config) -> Self {
-        let ascii = match config.ascii {
-            Ascii::Auto => config.symbols().ascii,
-            Ascii::Always => true,
-            Ascii::Never => false,
-        };
         let asked = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        Self { ascii, colours: asked && io::stdout().is_terminal() }
+        Self { ascii: config.symbols().ascii, colours: asked && io::stdout().is_terminal() }
     }
 
     fn sign(&self, outcome: Outcome) -> String {

@@ -211,6 +211,11 @@ impl Scene {
         }
     }
 
+    /// Whether this process may do all on the engine's machine, which is this one.
+    pub(super) fn is_root(&self) -> bool {
+        self.endpoint.as_ref().is_ok_and(Endpoint::is_local) && self.machine.person().uid == 0
+    }
+
     /// Runs a program of this machine in the person's own surroundings; it ends with the future.
     pub(super) async fn run(&self, program: &str, arguments: &[&str]) -> io::Result<std::process::Output> {
         Command::new(program)

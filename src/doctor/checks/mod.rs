@@ -116,6 +116,15 @@ impl Found {
         self
     }
 
+    /// With commands as root types them, who may have no `sudo`.
+    pub(super) fn without_sudo(mut self, root: bool) -> Self {
+        if let Some(fix) = self.fix.as_mut().filter(|_| root) {
+            fix.words = fix.words.replace("sudo ", "");
+            fix.command = fix.command.take().map(|command| command.replace("sudo ", ""));
+        }
+        self
+    }
+
     /// As people get it: every text harmless and in one line.
     pub(super) fn check(self, entry: &Entry) -> Check {
         let line = |text: &str| {
@@ -165,6 +174,13 @@ mod tests {
         let check = Found::warn("a\nb\x1b[2J").mend("do\tthis").by("x \x07").check(entry);
         assert_eq!(check.evidence, "a b·[2J");
         assert_eq!(check.fix, Some(Fix { words: "do this".into(), command: Some("x ·".into()), harmless: false }));
+    }
+
+    #[test]
+    fn root_needs_no_sudo() {
+        let found = || Found::warn("x").mend("see sudo du").by("sudo a && sudo b");
+        assert_eq!(found().without_sudo(false), found());
+        assert_eq!(found().without_sudo(true), Found::warn("x").mend("see du").by("a && b"));
     }
 
     #[test]

@@ -20,6 +20,8 @@ use super::{Entry, Found, SOON, some};
 
 /// Containers that do not run and are asked why.
 const ASKED: usize = 40;
+/// Clashes that are told one by one.
+const SHOWN: usize = 8;
 /// Requests at once.
 const AT_ONCE: usize = 8;
 /// The largest compose file that is read.
@@ -166,6 +168,7 @@ struct ComposeFile {
 struct ComposeService {
     ports: Vec<Value>,
     profiles: Vec<Value>,
+    network_mode: String,
 }
 
 /// What services of compose files want: of the stacks that are there, and of the directory one is in.
@@ -199,8 +202,9 @@ fn wanted(text: &str, dir: &str, env: &BTreeMap<String, String>) -> Vec<Want> {
     let Ok(file) = serde_yaml::from_str::<ComposeFile>(text) else { return Vec::new() };
     let name = Path::new(dir).file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let mut all = Vec::new();
-    // Services with a profile are not part of a plain `up`.
-    for (service, found) in file.services.into_iter().filter(|(_, s)| s.profiles.is_empty()) {
+    // Services with a profile are not part of a plain `up`; those on the host's own network publish nothing.
+    let plain = |s: &ComposeService| s.profiles.is_empty() && s.network_mode != "host";
+    for (service, found) in file.services.into_iter().filter(|(_, s)| plain(s)) {
         for entry in &found.ports {
             let Some((ip, port, inner, protocol)) = entry_of(entry, env) else { continue };
             all.push(Want {
@@ -330,8 +334,8 @@ fn ports(facts: &PortFacts) -> Found {
             n => format!("{n} are published, and none that is wanted is taken"),
         });
     }
-    let words = format!("{}; or stop who has it", some(advice, 3));
-    let found = if failed { Found::fail(some(clashes, 3)) } else { Found::warn(some(clashes, 3)) };
+    let words = format!("{}; or stop who has it", some(advice, SHOWN));
+    let found = if failed { Found::fail(some(clashes, SHOWN)) } else { Found::warn(some(clashes, SHOWN)) };
     match hidden {
         Some(port) => found.mend(words).by(format!("sudo ss -lntup 'sport = :{port}'")),
         None => found.mend(words),
@@ -430,6 +434,9 @@ services:
       - target: 53
         published: 5353
         protocol: udp
+  host:
+    network_mode: host
+    ports: ["2:2"]
   extra:
     profiles: [debug]
     ports: ["1:1"]

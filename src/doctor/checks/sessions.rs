@@ -91,7 +91,7 @@ fn nested(facts: &NestedFacts) -> Found {
     let way = match (&facts.runtime, facts.privileged) {
         (Some(runtime), _) => format!("by {runtime}"),
         (None, true) => "with all rights (privileged): root in a session is root on the host".to_owned(),
-        (None, false) => "with the small set of rights; no wall against someone who wants out".to_owned(),
+        (None, false) => "with the small set of rights".to_owned(),
     };
     let sysbox = facts.runtimes.iter().any(|r| r == "sysbox-runc");
     let words = if sysbox && facts.runtime.is_none() {
