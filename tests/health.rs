@@ -99,8 +99,8 @@ async fn what_runs_badly_is_told_by_its_check_and_by_this_machines_files() {
     );
     made.run(
         "tmpfs",
-        &["--tmpfs", "/data:size=64k"],
-        &["sh", "-c", "dd if=/dev/zero of=/data/x bs=64k count=4; sleep 1000"],
+        &["--tmpfs", "/data:size=1m"],
+        &["sh", "-c", "dd if=/dev/zero of=/data/x bs=64k count=32; sleep 1000"],
     );
     made.run("paused", &[], &["sleep", "1000"]);
     made.docker(&["pause", &made.name("paused")]);

@@ -97,6 +97,8 @@ pub(super) struct Facts {
     pub local: Option<Local>,
     /// What the engine remembers.
     pub past: Past,
+    /// What it binds and is not on this machine; such a start is refused.
+    pub lost: Vec<String>,
     /// Whether its image is gone from the host; `None` where that is not known.
     pub image_gone: Option<bool>,
     /// Who has the port of the host that it wants.
@@ -245,10 +247,17 @@ impl Facts {
         self.said().find(|line| has(line, words)).map(short)
     }
 
-    /// The last lines that it printed, oldest first.
+    /// The last lines that it printed, oldest first; what it says again and again is told once.
     pub(super) fn last_lines(&self, n: usize) -> Vec<String> {
-        let mut lines: Vec<String> =
-            self.log.iter().rev().filter(|l| !l.text.trim().is_empty()).take(n).map(|l| short(&l.text)).collect();
+        let mut lines: Vec<String> = Vec::new();
+        for line in self.log.iter().rev().map(|l| short(&l.text)).filter(|l| !l.is_empty()) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+            if lines.len() == n {
+                break;
+            }
+        }
         lines.reverse();
         lines
     }
