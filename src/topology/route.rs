@@ -145,9 +145,10 @@ async fn inspect(engine: &Engine, map: &Map<'_>) -> (HashMap<Id, Inspection>, Ve
     let matters = |c: &&&Container| {
         proxy::is_traefik(c) || socket_proxy::may_be(c) || Labels::any(&c.labels) || (!c.ports.is_empty() && beside(c))
     };
-    let wanted: Vec<&Container> = map.containers.iter().filter(matters).copied().collect();
-    let asked = stream::iter(wanted).map(|c| async move { (c, engine.inspect(&c.id).await) });
-    let answers: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
+    let wanted = map.containers.iter().filter(matters).copied();
+    // Made before they are awaited: a closure over references in a stream can be no task of its own.
+    let asked: Vec<_> = wanted.map(|c| async move { (c, engine.inspect(&c.id).await) }).collect();
+    let answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
     let (mut found, mut notes) = (HashMap::new(), Vec::new());
     for (container, answer) in answers {
         match answer {

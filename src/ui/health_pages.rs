@@ -465,10 +465,13 @@ impl Page<'_> {
                 self.flow(&[(Tone::Good, words)], "      ");
             }
             // Said again only where it is another.
-            if mended == Some((&finding.compose, &finding.run)) {
+            if mended == Some((&finding.compose, &finding.run, &finding.elsewhere)) {
                 continue;
             }
-            mended = Some((&finding.compose, &finding.run));
+            mended = Some((&finding.compose, &finding.run, &finding.elsewhere));
+            if !finding.elsewhere.is_empty() {
+                self.flow(&[(Tone::Accent, finding.elsewhere.clone())], "      ");
+            }
             for line in finding.compose.lines() {
                 self.lines.push(TextLine::new(Tone::Accent, format!("      {line}")));
             }

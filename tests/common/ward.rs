@@ -228,6 +228,7 @@ pub fn audit(snap: &Snapshot) -> audit::Report {
             compose: compose.to_owned(),
             run: run.to_owned(),
             place: None,
+            elsewhere: String::new(),
             ignored: None,
         }
     };
@@ -241,6 +242,7 @@ pub fn audit(snap: &Snapshot) -> audit::Report {
             meant,
         ],
         subjects: snap.containers.len(),
+        missed: 0,
         notes: vec!["shop-worker-1: an ignore of OD-C19 gives no reason, so it does not count".into()],
     }
 }
@@ -250,6 +252,7 @@ pub fn routes(snap: &Snapshot) -> Routes {
     let id = |name: &str| snap.containers.values().find(|c| c.name == name).map(|c| c.id.clone());
     let route = |router: &str, rule: &str, container: &str, obstacles| Route {
         router: router.to_owned(),
+        protocol: "http",
         rule: rule.to_owned(),
         entry_points: vec!["websecure".into()],
         tls: true,
