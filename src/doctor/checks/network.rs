@@ -129,7 +129,7 @@ fn routes_of(machine: &Machine, listed: &[Network], networks: &[(String, Net)]) 
         let bridge = machine.is_there(&format!("/sys/class/net/{name}/bridge"));
         let docker = name == "docker0" || bridges.contains(name);
         // A bridge may have been given a name; then it leads just where its network is.
-        !docker && !(bridge && networks.iter().any(|(_, net)| *net == route.net))
+        !(docker || bridge && networks.iter().any(|(_, net)| *net == route.net))
     });
     all
 }
