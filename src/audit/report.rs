@@ -105,6 +105,8 @@ pub struct Finding {
     pub compose: String,
     /// The option of `docker run` that would mend it; empty where none can.
     pub run: String,
+    /// What would mend it elsewhere: a line of `daemon.json` or of a Dockerfile, a command; empty where nothing would.
+    pub elsewhere: String,
     /// The file and line of it, when it stands in a file of this machine.
     pub place: Option<(PathBuf, u32)>,
     /// Set when somebody said that it is meant to be so, and that still holds.
@@ -131,11 +133,26 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How many things were looked at.
     pub subjects: usize,
+    /// How many things could not be looked at; the notes say why.
+    pub missed: usize,
     /// What could not be looked at, and why, and what is wrong with what somebody said (an ignore without a reason).
     pub notes: Vec<String>,
 }
 
 impl Report {
+    /// Both together, worst first.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.findings.extend(other.findings);
+        super::sort(&mut self.findings);
+        for note in other.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        Self { subjects: self.subjects + other.subjects, missed: self.missed + other.missed, ..self }
+    }
+
     /// Findings of one container, worst first.
     pub fn of_container<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Finding> {
         self.findings.iter().filter(move |f| f.subject.kind == Kind::Container && f.subject.id == id)

@@ -14,10 +14,7 @@ use crate::tasks::{History, Submitter, attempt};
 use crate::text::{clean, fit, width};
 use crate::workspace::Workspace;
 
-use super::{Failure, lab, session, tell};
-
-/// The width of a report.
-const WIDTH: usize = 80;
+use super::{Failure, WIDTH, lab, session, tell, wrapped};
 
 /// Judge a submission: what passes, what does not, and why
 ///
@@ -287,26 +284,6 @@ const fn word(status: CheckStatus) -> &'static str {
         CheckStatus::NotReached => "not reached",
         CheckStatus::Error => "not judged",
     }
-}
-
-/// Words in lines of a width, the first behind `first`, the others behind as much room.
-fn wrapped(out: &mut impl Write, first: &str, text: &str) -> io::Result<()> {
-    let indent = width(first);
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in text.split_whitespace() {
-        if !empty && width(&line) + 1 + width(word) > WIDTH {
-            writeln!(out, "{}", line.trim_end())?;
-            line = " ".repeat(indent);
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    writeln!(out, "{}", line.trim_end())
 }
 
 fn print(out: &mut impl Write, lab: &Lab, report: &Report, signs: &Signs) -> io::Result<()> {

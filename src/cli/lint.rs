@@ -11,9 +11,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::dockerfile::ignore::Ignore;
-use crate::dockerfile::{Diagnostic, Place, RuleChoice, Severity, Surroundings, floor, lint, mend_all, places, rules};
+use crate::dockerfile::{
+    self, Diagnostic, Place, RuleChoice, Severity, Surroundings, floor, lint, mend_all, places, rules,
+};
 use crate::text;
 
+use super::sarif::{self, Level};
 use super::{Failure, columns, tell};
 
 /// Judge Dockerfiles: each finding with its place, why it is bad and how to mend it
@@ -322,22 +325,19 @@ fn edit_places(judged: &Judged) -> HashMap<usize, Place> {
 
 fn sarif(all: &[Judged]) -> Value {
     let level = |severity: Severity| match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "note",
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warning,
+        Severity::Info => Level::Note,
     };
-    let described: Vec<Value> = rules()
-        .iter()
-        .map(|r| {
-            json!({
-                "id": r.code,
-                "shortDescription": { "text": r.title },
-                "fullDescription": { "text": r.why },
-                "help": { "text": r.mend },
-                "defaultConfiguration": { "enabled": r.on, "level": level(r.severity) },
-            })
-        })
-        .collect();
+    let described = |r: &dockerfile::Rule| sarif::Described {
+        code: r.code,
+        title: r.title,
+        why: r.why,
+        mend: r.mend.to_owned(),
+        on: r.on,
+        level: level(r.severity),
+    };
+    let described: Vec<_> = rules().iter().map(described).collect();
     let mut results = Vec::new();
     for judged in all {
         let places = edit_places(judged);
@@ -349,12 +349,12 @@ fn sarif(all: &[Judged]) -> Value {
                 "byteOffset": span.start, "byteLength": span.len(),
             })
         };
-        let artifact = json!({ "uri": uri(&judged.name) });
+        let artifact = json!({ "uri": sarif::uri(&judged.name) });
         for d in &judged.found {
             let mut result = json!({
                 "ruleId": d.code,
                 "ruleIndex": rules().iter().position(|r| r.code == d.code),
-                "level": level(d.severity),
+                "level": level(d.severity).word(),
                 "message": { "text": format!("{}. {}", d.message, d.mend) },
                 "locations": [{ "physicalLocation": { "artifactLocation": artifact, "region": region(&d.span) } }],
             });
@@ -372,32 +372,7 @@ fn sarif(all: &[Judged]) -> Value {
             results.push(result);
         }
     }
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": { "name": "ondeck", "version": env!("CARGO_PKG_VERSION"), "rules": described } },
-            "columnKind": "unicodeCodePoints",
-            "results": results,
-        }],
-    })
-}
-
-fn hex(digit: u8) -> char {
-    char::from_digit(u32::from(digit), 16).unwrap_or('0').to_ascii_uppercase()
-}
-
-/// A path as a relative reference.
-fn uri(path: &str) -> String {
-    let mut out = String::new();
-    for byte in path.strip_prefix("./").unwrap_or(path).bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
-            out.push(byte as char);
-        } else {
-            out.extend(['%', hex(byte >> 4), hex(byte & 15)]);
-        }
-    }
-    out
+    sarif::document(&described, results)
 }
 
 fn print(out: &mut impl Write, all: &[Judged], colours: bool) -> io::Result<()> {

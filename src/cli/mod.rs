@@ -12,6 +12,7 @@ mod lint;
 mod ps;
 mod reach;
 mod routes;
+mod sarif;
 mod session;
 mod stacks;
 mod watch;
@@ -268,6 +269,29 @@ fn panel(arguments: Arguments) -> Result<ExitCode, Failure> {
 /// A line for the person. Nobody may be left to read it: then there is nobody to tell that, either.
 pub(crate) fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// As wide as a terminal is at least.
+const WIDTH: usize = 80;
+
+/// Words in lines of a width, the first behind `first`, the others behind as much room.
+pub(crate) fn wrapped(out: &mut impl Write, first: &str, text: &str) -> io::Result<()> {
+    let indent = crate::text::width(first);
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && crate::text::width(&line) + 1 + crate::text::width(word) > WIDTH {
+            writeln!(out, "{}", line.trim_end())?;
+            line = " ".repeat(indent);
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    writeln!(out, "{}", line.trim_end())
 }
 
 /// Rows of columns that stand below each other; the last one is as long as it is.

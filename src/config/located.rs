@@ -60,6 +60,17 @@ impl Source {
         errors.sort_by_key(|error| error.place.map(|place| (place.line, place.column)));
         (read, errors)
     }
+
+    /// All that stands in the text and where, whatever it is for and however it is joined; nothing when it is no YAML.
+    pub(crate) fn anything(&self) -> Rest {
+        let options = serde_yaml::options! { with_snippet: false };
+        let Ok(raw) = serde_yaml::from_str_with_options::<Spanned<Raw>>(self.text(), options) else {
+            return Rest::default();
+        };
+        let node = Node::of(self, raw);
+        let told = Told { source: self, errors: RefCell::default() };
+        Rest::deserialize(Reader { node: &node, told: &told }).unwrap_or_default()
+    }
 }
 
 /// A value as the YAML reader gives it.

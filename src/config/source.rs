@@ -250,6 +250,11 @@ impl Source {
         serde_yaml::from_str_with_options(&self.text, options).map_err(|error| super::explain::explain(self, &error))
     }
 
+    /// The text itself.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What is wrong with any YAML, whatever it is for.
     pub fn yaml(&self) -> Option<ConfigError> {
         let options = serde_yaml::options! { with_snippet: false };

@@ -73,9 +73,14 @@ impl Engine {
         })
     }
 
-    /// All that `GET /info` says, as it comes. Nothing in it is cleaned.
-    pub async fn info_raw(&self) -> Result<Value> {
-        self.any("/info").await
+    /// The same as the engine says it: `/version`, and `/info`, which is null where only the version is given.
+    pub async fn whole_info(&self) -> Result<(Value, Value)> {
+        let version = self.any("/version").await?;
+        match self.any("/info").await {
+            Ok(info) => Ok((version, info)),
+            Err(e) if e.kind == super::ErrorKind::Forbidden => Ok((version, Value::Null)),
+            Err(e) => Err(e),
+        }
     }
 
     /// Whether the engine still answers.
