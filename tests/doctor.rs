@@ -249,6 +249,13 @@ async fn what_a_proxy_refuses_is_named() {
     assert!(!evidence.contains("GET /containers"), "{evidence}");
     assert_eq!(of(&checks, "POOLS").0, "skipped");
     assert!(of(&checks, "DISK").1.contains("run ondeck doctor there"), "{checks:#?}");
+    // With less than that it still says what it can.
+    let strict = Filter::new(|_, path| path != "/_ping" && path != "/version").await;
+    let (_, checks) =
+        tokio::task::block_in_place(|| found(home.path(), &[("DOCKER_HOST", &strict.url)], &["--no-containers"]));
+    assert_eq!((of(&checks, "DAEMON").0, of(&checks, "API").0), ("ok", "ok"), "{checks:#?}");
+    assert!(of(&checks, "ACCESS").1.contains("what the engine is (GET /info)"), "{checks:#?}");
+    assert_eq!(of(&checks, "CGROUP"), ("skipped", "the API refuses GET /info, which would tell", ""));
 }
 
 #[test]

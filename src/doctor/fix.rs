@@ -17,7 +17,7 @@ use super::scene::resolve;
 use super::{Ask, Check};
 
 /// How long a service may take to start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long an engine that was started may take until it answers.
 const ANSWER: Duration = Duration::from_secs(30);
 /// What starts an engine; nothing else is ever run.

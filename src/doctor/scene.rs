@@ -32,6 +32,8 @@ pub(super) enum Needs {
     Tried,
     /// An engine that answers.
     Engine,
+    /// An engine that says its version.
+    Version,
     /// An engine that says what it is.
     Info,
 }
@@ -53,7 +55,7 @@ pub(super) struct Scene {
 /// What an engine says of itself.
 pub(super) struct Known {
     pub(super) engine: EngineInfo,
-    /// `GET /info` as it came.
+    /// `GET /info` as it came; null where a proxy refuses it.
     pub(super) raw: Value,
     /// What the clock here said when the answer was half-way.
     pub(super) at: jiff::Timestamp,
@@ -116,9 +118,14 @@ impl Scene {
                 Ok(())
             }
             Needs::Engine => engine().await,
-            Needs::Info => {
+            Needs::Version | Needs::Info => {
                 engine().await?;
-                self.info().await.map(drop).map_err(|e| format!("the engine does not say what it is: {}", e.message))
+                let known =
+                    self.info().await.map_err(|e| format!("the engine does not say what it is: {}", e.message))?;
+                if needs == Needs::Info && known.raw.is_null() {
+                    return Err("the API refuses GET /info, which would tell".to_owned());
+                }
+                Ok(())
             }
         }
     }
@@ -161,7 +168,7 @@ impl Scene {
             let engine = self.engine()?;
             let known = engine.info().await?;
             let before = jiff::Timestamp::now();
-            let raw = engine.info_raw().await?;
+            let (_, raw) = engine.whole_info().await?;
             let half = before.duration_until(jiff::Timestamp::now()) / 2;
             Ok(Known { engine: known, raw, at: before.checked_add(half).unwrap_or(before) })
         };
@@ -191,6 +198,9 @@ impl Scene {
             Ok(endpoint) => Some(endpoint.address.to_string()),
             Err(e) => return Some(e.message.clone()),
         };
+        if known.raw.is_null() {
+            return Some("the API refuses GET /info, which would tell where the engine is".to_owned());
+        }
         if let Some(address) = address {
             return Some(format!("the engine is at {address}; run ondeck doctor there"));
         }

@@ -14,7 +14,7 @@ raw! {
     struct RawImage { id: String, repo_tags: Vec<String>, repo_digests: Vec<String>, created: Value, size: i64, labels: Labels }
     struct RawNetwork {
         id: String, name: String, driver: String, scope: String, internal: bool, created: String, labels: Labels,
-        options: Labels, ipam = "IPAM": RawIpam,
+        ipam = "IPAM": RawIpam,
     }
     struct RawIpam { config: Vec<RawSubnet> }
     struct RawSubnet { subnet: String, gateway: String }
@@ -76,16 +76,11 @@ impl Engine {
     /// The same as the engine says it: `/version`, and `/info`, which is null where only the version is given.
     pub async fn whole_info(&self) -> Result<(Value, Value)> {
         let version = self.any("/version").await?;
-        match self.info_raw().await {
+        match self.any("/info").await {
             Ok(info) => Ok((version, info)),
             Err(e) if e.kind == super::ErrorKind::Forbidden => Ok((version, Value::Null)),
             Err(e) => Err(e),
         }
-    }
-
-    /// All that `GET /info` says, as it comes. Nothing in it is cleaned.
-    pub async fn info_raw(&self) -> Result<Value> {
-        self.any("/info").await
     }
 
     /// Whether the engine still answers.
@@ -126,7 +121,6 @@ impl Engine {
                 scope: clean(&n.scope),
                 internal: n.internal,
                 subnets: n.ipam.config.iter().map(|s| (clean(&s.subnet), clean(&s.gateway))).collect(),
-                options: labels(&n.options),
                 created: time(&n.created),
                 labels: labels(&n.labels),
             })

@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[Entry] = &[
     Entry {
         code: "API",
         title: "the API's version",
-        needs: Needs::Info,
+        needs: Needs::Version,
         patience: SOON,
         look: |scene| api_of(scene).boxed(),
     },

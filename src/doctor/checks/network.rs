@@ -129,7 +129,7 @@ fn routes_of(machine: &Machine, listed: &[Network], networks: &[(String, Net)]) 
         let bridge = machine.is_there(&format!("/sys/class/net/{name}/bridge"));
         let docker = name == "docker0" || bridges.contains(name);
         // A bridge may have been given a name; then it leads just where its network is.
-        !docker && !(bridge && networks.iter().any(|(_, net)| *net == route.net))
+        !(docker || bridge && networks.iter().any(|(_, net)| *net == route.net))
     });
     all
 }
@@ -175,7 +175,7 @@ fn pools(facts: &PoolFacts) -> Found {
         .collect();
     let counted = taken(facts);
     let said = match counted {
-        Some((used, all)) => format!("{used} of {all} taken, {} has addresses", count(facts.networks.len(), "network")),
+        Some((used, all)) => format!("{used} of {all} are taken; {}", count(facts.networks.len(), "network")),
         None => format!("plenty; {}", count(facts.networks.len(), "network")),
     };
     if !clashes.is_empty() {
@@ -311,7 +311,7 @@ mod tests {
         let rest: Vec<String> = (0..13).map(|n| format!("192.168.{}.0/20", n * 16)).collect();
         all.extend(rest.iter().map(String::as_str));
         let found = pools(&facts(&all, &[]));
-        assert!(found.outcome == Outcome::Warn && found.evidence.starts_with("28 of 31 taken"), "{found:?}");
+        assert!(found.outcome == Outcome::Warn && found.evidence.starts_with("28 of 31 are taken"), "{found:?}");
         assert_eq!(found.fix.and_then(|f| f.command).as_deref(), Some("docker network prune"));
         all.extend(["192.168.208.0/20", "192.168.224.0/20", "192.168.240.0/20"]);
         assert_eq!(pools(&facts(&all, &[])).outcome, Outcome::Fail);
