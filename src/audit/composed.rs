@@ -17,7 +17,7 @@ use tokio::process::Command;
 
 use super::facts::{Facts, of_service};
 use super::report::{Kind, Report, Subject};
-use super::{Bench, sort};
+use super::{Bench, Meant, sort};
 use crate::config::{Config, Rest, Source};
 use crate::fleet::Stack;
 use crate::text::clean;
@@ -43,9 +43,9 @@ pub(super) struct Composed {
 /// # Errors
 /// The first file that cannot be read, in words.
 pub async fn of_files(paths: &[PathBuf], config: &Config) -> Result<Report, String> {
-    let mut bench = Bench::new(config, Timestamp::now());
-    let mut report = Report::default();
-    report.notes.append(&mut bench.ignores.notes);
+    let meant = Meant::read(config);
+    let bench = Bench { config, meant: &meant, now: Timestamp::now() };
+    let mut report = Report { notes: meant.notes().to_vec(), ..Report::default() };
     let program = crate::stacks::compose().await.ok();
     let tags = BTreeMap::new();
     for path in paths {

@@ -11,7 +11,7 @@ use super::daemon::DaemonFacts;
 use super::facts::{self, Facts, ImageFacts};
 use super::report::{Finding, Kind, Report, Subject};
 use super::rules::{self, NetworkFacts};
-use super::{Bench, sort, subject_of};
+use super::{Bench, Meant, sort, subject_of};
 use crate::config::Config;
 use crate::engine::model::{Container, Image, Inspection, Network};
 use crate::engine::{Engine, EngineError, ErrorKind};
@@ -69,8 +69,9 @@ pub async fn audit_of(engine: &Engine, config: &Config, wanted: &Wanted) -> Resu
             EngineError::new(ErrorKind::NotFound, message).with_hint("`ondeck ps` and `ondeck stacks` list them")
         );
     }
-    let mut look = Look { engine, bench: Bench::new(config, Timestamp::now()), report: Report::default() };
-    look.report.notes.append(&mut look.bench.ignores.notes);
+    let meant = Meant::read(config);
+    let bench = Bench { config, meant: &meant, now: Timestamp::now() };
+    let mut look = Look { engine, bench, report: Report { notes: meant.notes().to_vec(), ..Report::default() } };
     let (daemon, images, networks) = tokio::join!(DaemonFacts::ask(engine), engine.images(), engine.networks());
     let daemon = look.had("the engine itself", daemon);
     let images = look.had("images", images).unwrap_or_default();
@@ -307,7 +308,7 @@ impl Look<'_> {
     fn add(&mut self, found: Vec<(&'static super::Rule, rules::Broken)>, subject: &Subject) {
         for (rule, broken) in found {
             let notes = &mut self.report.notes;
-            let finding = self.bench.finding(rule, broken, subject, &self.bench.ignores, notes);
+            let finding = self.bench.finding(rule, broken, subject, &self.bench.meant.0, notes);
             self.report.findings.extend(finding);
         }
     }

@@ -35,31 +35,13 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     rules::entries().iter().map(|entry| &entry.rule)
 }
 
-/// What one container breaks, worst first, by its inspection alone: no request is made.
-///
-/// What only others know is left out: the user of its main process, whether its tag was moved, and what its image has
-/// (a secret that the image brings is said of the container then). With `daemon` rules know what its engine does for
-/// all. The file of `config` with what is meant to be so is read.
-pub fn of_inspection(inspection: &Inspection, daemon: Option<&DaemonFacts>, config: &Config) -> Vec<Finding> {
-    let bench = Bench::new(config, Timestamp::now());
-    let facts = facts::of_container(inspection);
-    let tags = BTreeMap::new();
-    let around = bench.around(daemon, None, &tags);
-    let mut found: Vec<Finding> =
-        bench.judge(&facts, &around, &subject_of(inspection), &mut Vec::new()).into_iter().map(|(f, _)| f).collect();
-    sort(&mut found);
-    found
-}
+/// What the file of the config says is meant to be so: read once, and again when it may have changed.
+#[derive(Debug, Default)]
+pub struct Meant(Ignores);
 
-/// What all looking has in common: rules that count, what is meant to be so, the time.
-struct Bench<'a> {
-    config: &'a Config,
-    ignores: Ignores,
-    now: Timestamp,
-}
-
-impl<'a> Bench<'a> {
-    fn new(config: &'a Config, now: Timestamp) -> Self {
+impl Meant {
+    /// Reads the file of the config, if it names one.
+    pub fn read(config: &Config) -> Self {
         let mut ignores = config.audit.ignore_file.as_deref().map_or_else(Ignores::default, Ignores::of_file);
         for code in &config.audit.off {
             if !rules().any(|rule| rule.code == *code) {
@@ -67,9 +49,45 @@ impl<'a> Bench<'a> {
                 ignores.notes.push(format!("audit.off: there is no rule {}; {hint}", crate::text::clean(code)));
             }
         }
-        Self { config, ignores, now }
+        Self(ignores)
     }
 
+    /// What is wrong with it.
+    pub fn notes(&self) -> &[String] {
+        &self.0.notes
+    }
+}
+
+/// What one container breaks, worst first, by its inspection alone: nothing is asked, read or waited for.
+///
+/// What only others know is left out: the user of its main process, whether its tag was moved, and what its image has
+/// (a secret that the image brings is said of the container then). With `daemon` rules know what its engine does for
+/// all. What is off by `config` does not count; what is meant to be so, by its label or by `meant`, is marked.
+pub fn of_inspection(
+    inspection: &Inspection,
+    daemon: Option<&DaemonFacts>,
+    config: &Config,
+    meant: &Meant,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let bench = Bench { config, meant, now };
+    let facts = facts::of_container(inspection);
+    let tags = BTreeMap::new();
+    let around = bench.around(daemon, None, &tags);
+    let found = bench.judge(&facts, &around, &subject_of(inspection), &mut Vec::new());
+    let mut found: Vec<Finding> = found.into_iter().map(|(finding, _)| finding).collect();
+    sort(&mut found);
+    found
+}
+
+/// What all looking has in common: rules that count, what is meant to be so, the time.
+struct Bench<'a> {
+    config: &'a Config,
+    meant: &'a Meant,
+    now: Timestamp,
+}
+
+impl Bench<'_> {
     fn around<'b>(
         &'b self,
         daemon: Option<&'b DaemonFacts>,
@@ -88,7 +106,7 @@ impl<'a> Bench<'a> {
         notes: &mut Vec<String>,
     ) -> Vec<(Finding, Vec<(&'static str, String)>)> {
         let mut ignores = Ignores::default();
-        ignores.take(&self.ignores);
+        ignores.take(&self.meant.0);
         if let Some(label) = facts.labels.get(ignore::LABEL) {
             // Labels of an image are the container's too, but whoever made the image is not asked.
             if around.image.is_some_and(|image| image.labels.get(ignore::LABEL) == Some(label)) {

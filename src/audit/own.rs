@@ -26,3 +26,23 @@ pub(super) fn ignored(code: &str, facts: &Facts) -> Option<Ignored> {
     };
     Some(Ignored { reason: reason.to_owned(), until: None, by: "ondeck".to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_has_the_rights_that_it_needs_and_no_others_for_its_label() {
+        let bears = |label: &str| Facts { labels: [(label.to_owned(), "x".to_owned())].into(), ..Facts::default() };
+        let session = bears(LABEL);
+        assert!(
+            ignored("OD-C15", &session).is_some_and(|ignored| ignored.by == "ondeck" && !ignored.reason.is_empty())
+        );
+        for code in ["OD-C01", "OD-C02", "OD-C04", "OD-C09", "OD-C24", "OD-C34"] {
+            assert_eq!(ignored(code, &session), None, "{code}");
+        }
+        assert!(ignored("OD-C16", &bears(DEBUG_LABEL)).is_some());
+        assert_eq!(ignored("OD-C15", &bears(DEBUG_LABEL)), None);
+        assert_eq!(ignored("OD-C15", &bears("dev.ondeck.sessions")), None);
+    }
+}

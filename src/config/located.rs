@@ -61,7 +61,8 @@ impl Source {
         (read, errors)
     }
 
-    /// All that stands in the text and where, whatever it is for and however it is joined; nothing when it is no YAML.
+    /// All that stands in the text, whatever it is for and however it is joined; nothing when it is no YAML. Places are
+    /// those of names, and of values in lists.
     pub(crate) fn anything(&self) -> Rest {
         let options = serde_yaml::options! { with_snippet: false };
         let Ok(raw) = serde_yaml::from_str_with_options::<Spanned<Raw>>(self.text(), options) else {
@@ -69,7 +70,9 @@ impl Source {
         };
         let node = Node::of(self, raw);
         let told = Told { source: self, errors: RefCell::default() };
-        Rest::deserialize(Reader { node: &node, told: &told }).unwrap_or_default()
+        let mut rest = Rest::deserialize(Reader { node: &node, told: &told }).unwrap_or_default();
+        node.names("", &mut rest.places);
+        rest
     }
 }
 
@@ -127,6 +130,28 @@ impl Node {
             _ => String::new(),
         };
         Self { place: raw.referenced.into(), written, is }
+    }
+}
+
+impl Node {
+    /// The places of names and of what is in lists.
+    fn names(&self, path: &str, places: &mut BTreeMap<String, Place>) {
+        let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        match &self.is {
+            Is::Group(entries) => {
+                for (name, place, node) in entries {
+                    places.insert(below(name), *place);
+                    node.names(&below(name), places);
+                }
+            }
+            Is::List(nodes) => {
+                for (at, node) in nodes.iter().enumerate() {
+                    places.insert(below(&at.to_string()), node.place);
+                    node.names(&below(&at.to_string()), places);
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -15,7 +15,10 @@ fn over(under: &mut Value, value: &Value) {
         (Value::Object(under), Value::Object(map)) => {
             for (key, value) in map {
                 // A healthcheck or a list of ports is as a whole what the example says.
-                if value.is_object() && under.get(key).is_some_and(Value::is_object) && key != "Healthcheck" {
+                if value.is_object()
+                    && under.get(key).is_some_and(Value::is_object)
+                    && !key.eq_ignore_ascii_case("healthcheck")
+                {
                     over(&mut under[key], value);
                 } else {
                     under.insert(key.clone(), value.clone());
