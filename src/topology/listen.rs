@@ -77,7 +77,7 @@ pub async fn examine(
             return Ok(Some(found));
         }
     }
-    if let Some((number, protocol)) = port {
+    if let Some((number, protocol)) = port.filter(|_| !found.ways.is_empty()) {
         // Nobody says whether anything listens: what is known of the ports is all there is.
         for way in found.ways.iter_mut().filter(|w| w.through != Through::Published) {
             way.ports = vec![format!("{number}/{protocol}")];

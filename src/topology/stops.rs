@@ -327,7 +327,7 @@ pub(super) fn port(
 pub(super) fn said(error: &str, proxy: &Proxy) -> Obstacle {
     let lower = error.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| lower.contains(w));
-    let missing = has(&["not exist", "doesn't exist", "not found", "unknown"]);
+    let missing = has(&["not exist", "doesn't exist", "not found", "unknown", "no valid"]);
     let (code, todo) = match () {
         () if missing && has(&["entrypoint", "entry point"]) => {
             let names: Vec<&str> = proxy.entry_points.keys().map(String::as_str).collect();
