@@ -258,7 +258,7 @@ mod tests {
     /// An issuer, and a certificate of it.
     fn issued(names: &[&str], from: (i32, u8, u8), until: (i32, u8, u8)) -> (CertificateDer<'static>, RootCertStore) {
         let mut ca = params(&["ca"], (2020, 1, 1), (2040, 1, 1));
-        ca.distinguished_name.push(rcgen::DnType::CommonName, "an issuer");
+        ca.distinguished_name.push(rcgen::DnType::CommonName, format!("issuer of {}", names[0]));
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
         let own = params(names, from, until).signed_by(&KeyPair::generate().unwrap(), &ca).unwrap();
