@@ -1,0 +1,32 @@
+-- How containers fared: a row for each change. The newest of a container is how it is.
+CREATE TABLE health_changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    level TEXT NOT NULL CHECK (level IN ('off', 'healthy', 'degraded', 'failing')),
+    code TEXT NOT NULL,
+    what TEXT NOT NULL
+) STRICT;
+CREATE INDEX health_changes_of ON health_changes (host, name, id);
+CREATE INDEX health_changes_at ON health_changes (at);
+
+-- When somebody looked at a host: what was not looked at is not known.
+CREATE TABLE health_watched (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host TEXT NOT NULL,
+    began INTEGER NOT NULL,
+    ended INTEGER NOT NULL
+) STRICT;
+CREATE INDEX health_watched_of ON health_watched (host, ended);
+
+-- What was restarted because it was not well. Without an outcome it is being restarted, or whoever did it was ended.
+CREATE TABLE health_heals (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    outcome TEXT
+) STRICT;
+CREATE INDEX health_heals_of ON health_heals (host, name, at);
