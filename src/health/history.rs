@@ -51,8 +51,7 @@ pub async fn course(store: &Store, host: &str, name: &str, now: Timestamp) -> Re
     Ok(course_of(&past, now))
 }
 
-/// Keeps what a report says. Answers nothing; `since` of its verdicts is what the history knows where that reaches
-/// further back. A report that cannot tell everything is not kept: what it leaves out is not gone.
+/// Keeps what a report says, and tells its verdicts since when they are so. A report that cannot tell everything is not kept: what it leaves out is not gone.
 pub(super) async fn keep(store: &Store, report: &mut Report) -> Result<(), StoreError> {
     if report.unknown.is_some() {
         return Ok(());
@@ -60,9 +59,7 @@ pub(super) async fn keep(store: &Store, report: &mut Report) -> Result<(), Store
     let seen: Vec<HealthSeen> = report.containers.iter().filter(|v| v.id.is_some()).map(seen).collect();
     let since = store.health_seen(&report.host, &seen, report.taken).await?;
     for verdict in report.containers.iter_mut().filter(|v| v.id.is_some()) {
-        if let Some(known) = since.get(&verdict.name) {
-            verdict.since = Some(verdict.since.map_or(*known, |since| since.min(*known)));
-        }
+        verdict.since = since.get(&verdict.name).copied().or(verdict.since);
     }
     Ok(())
 }

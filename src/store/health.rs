@@ -33,54 +33,44 @@ impl Store {
     ) -> Result<BTreeMap<String, Timestamp>, StoreError> {
         let sql = |e: sqlx::Error| self.sql(&e);
         let mut all = self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(sql)?;
-        let last: Vec<(String, i64, String, String)> = sqlx::query_as(
-            "SELECT name, at, level, code FROM health_changes WHERE id IN \
+        let last: Vec<(String, i64, i64, String, String)> = sqlx::query_as(
+            "SELECT name, at, since, level, code FROM health_changes WHERE id IN \
              (SELECT max(id) FROM health_changes WHERE host = ? GROUP BY name)",
         )
         .bind(host)
         .fetch_all(&mut *all)
         .await
         .map_err(sql)?;
-        let last: BTreeMap<String, (i64, String, String)> =
-            last.into_iter().map(|(name, at, level, code)| (name, (at, level, code))).collect();
+        let mut last: BTreeMap<String, Last> =
+            last.into_iter().map(|(name, at, since, level, code)| (name, Last { at, since, level, code })).collect();
+        let now = at.as_microsecond();
+        let mut changed: Vec<(HealthSeen, i64)> = Vec::new();
         for one in seen {
-            let when = match last.get(&one.name) {
-                Some((_, level, code)) if *level == one.level.name() && *code == one.code => continue,
+            // What the engine knows of the time since the last change is more exact than when it was seen.
+            let by_engine = one.since.map(Timestamp::as_microsecond).filter(|since| *since <= now);
+            match last.get(&one.name) {
+                Some(last) if last.level == one.level.name() && last.code == one.code => {}
                 // Somebody else has looked later.
-                Some((before, ..)) if *before >= at.as_microsecond() => continue,
-                Some(_) => at,
-                // Nobody has written of it before: what the engine knows of the past is worth keeping.
-                None => one.since.filter(|since| *since <= at).unwrap_or(at),
-            };
-            insert(&mut all, host, one, when).await.map_err(sql)?;
+                Some(last) if last.at >= now => {}
+                Some(last) => changed.push((one.clone(), by_engine.filter(|since| *since > last.at).unwrap_or(now))),
+                None => changed.push((one.clone(), by_engine.unwrap_or(now))),
+            }
         }
         let there: std::collections::BTreeSet<&str> = seen.iter().map(|s| s.name.as_str()).collect();
-        let gone = |name: &str, (before, level, _): &(i64, String, String)| {
-            !there.contains(name) && level != Condition::Off.name() && *before < at.as_microsecond()
-        };
-        for (name, _) in last.iter().filter(|(name, last)| gone(name, last)) {
-            let removed = HealthSeen {
-                name: name.clone(),
-                level: Condition::Off,
-                code: String::new(),
-                what: REMOVED.to_owned(),
-                since: None,
-            };
-            insert(&mut all, host, &removed, at).await.map_err(sql)?;
+        for (name, last) in &last {
+            if !there.contains(name.as_str()) && last.level != Condition::Off.name() && last.at < now {
+                let (name, what) = (name.clone(), REMOVED.to_owned());
+                changed.push((HealthSeen { name, level: Condition::Off, code: String::new(), what, since: None }, now));
+            }
         }
-        // The oldest of those changes after which the level has been the same.
-        let since: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT name, min(at) FROM health_changes c WHERE host = ?1 AND id > \
-             (SELECT coalesce(max(id), 0) FROM health_changes o WHERE o.host = ?1 AND o.name = c.name AND o.level <> \
-             (SELECT level FROM health_changes n WHERE n.host = ?1 AND n.name = c.name ORDER BY id DESC LIMIT 1)) \
-             GROUP BY name",
-        )
-        .bind(host)
-        .fetch_all(&mut *all)
-        .await
-        .map_err(sql)?;
+        for (one, at) in changed {
+            let before = last.get(&one.name).filter(|last| last.level == one.level.name());
+            let since = before.map_or(at, |last| last.since);
+            insert(&mut all, host, &one, at, since).await.map_err(sql)?;
+            last.insert(one.name, Last { at, since, level: one.level.name().to_owned(), code: one.code });
+        }
         all.commit().await.map_err(sql)?;
-        since.into_iter().map(|(name, at)| Ok((name, self.time(at)?))).collect()
+        last.into_iter().map(|(name, last)| Ok((name, self.time(last.since)?))).collect()
     }
 
     /// Notes that somebody looks at a host: now, and since the last time if that was lately. What is too old is
@@ -197,6 +187,39 @@ impl Store {
         rows.iter().map(act).collect()
     }
 
+    /// Notes what people are told of something: `None` that it is well again. Answers whether that is news: somebody
+    /// else may have told it already.
+    pub async fn health_told(
+        &self,
+        host: &str,
+        name: &str,
+        level: Option<Condition>,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let told = match level {
+            None => sqlx::query("DELETE FROM health_told WHERE host = ? AND name = ?").bind(host).bind(name),
+            Some(level) => sqlx::query(
+                "INSERT INTO health_told (host, name, level, at) VALUES (?, ?, ?, ?) ON CONFLICT (host, name) \
+                 DO UPDATE SET level = excluded.level, at = excluded.at WHERE level <> excluded.level",
+            )
+            .bind(host)
+            .bind(name)
+            .bind(level.name())
+            .bind(at.as_microsecond()),
+        };
+        told.execute(&self.pool).await.map(|done| done.rows_affected() > 0).map_err(|e| self.sql(&e))
+    }
+
+    /// What people know to be not well on a host, by name.
+    pub async fn health_known(&self, host: &str) -> Result<BTreeMap<String, Condition>, StoreError> {
+        let rows: Vec<(String, String)> = sqlx::query_as("SELECT name, level FROM health_told WHERE host = ?")
+            .bind(host)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|e| self.sql(&e))?;
+        Ok(rows.into_iter().filter_map(|(name, level)| Some((name, Condition::named(&level)?))).collect())
+    }
+
     fn change_of(&self, row: &SqliteRow) -> Result<HealthChange, StoreError> {
         let sql = |e: sqlx::Error| self.sql(&e);
         let level: String = row.try_get(1).map_err(sql)?;
@@ -238,6 +261,8 @@ async fn forget(db: &mut SqliteConnection, horizon: i64) -> Result<(), sqlx::Err
          health_changes.id)",
         "DELETE FROM health_watched WHERE ended < ?1",
         "DELETE FROM health_heals WHERE at < ?1",
+        "DELETE FROM health_told WHERE at < ?1 AND NOT EXISTS (SELECT 1 FROM health_changes o WHERE \
+         o.host = health_told.host AND o.name = health_told.name)",
     ] {
         sqlx::query(statement).bind(horizon).execute(&mut *db).await?;
     }

@@ -545,6 +545,32 @@ async fn old_health_is_forgotten_but_for_how_things_were() {
 }
 
 #[tokio::test]
+async fn a_change_is_dated_by_the_engine_where_it_knows_better() {
+    let (_dir, store) = fresh().await;
+    let of = |level, since| HealthSeen { since: Some(at(since)), ..seen("web", level, "") };
+    store.health_seen("h", &[of(Condition::Healthy, 10)], at(100)).await.unwrap();
+    // It failed while nobody looked.
+    let since = store.health_seen("h", &[of(Condition::Failing, 150)], at(200)).await.unwrap();
+    assert_eq!(since["web"], at(150));
+    // The container runs since 10; that it works again was seen at 300.
+    let since = store.health_seen("h", &[of(Condition::Healthy, 10)], at(300)).await.unwrap();
+    assert_eq!(since["web"], at(300));
+}
+
+#[tokio::test]
+async fn nobody_is_told_twice() {
+    let (_dir, store) = fresh().await;
+    let other = Store::open(store.path()).await.unwrap();
+    assert!(store.health_told("h", "web", Some(Condition::Failing), at(1)).await.unwrap());
+    assert!(!other.health_told("h", "web", Some(Condition::Failing), at(2)).await.unwrap());
+    assert_eq!(other.health_known("h").await.unwrap()["web"], Condition::Failing);
+    assert!(other.health_told("h", "web", Some(Condition::Degraded), at(3)).await.unwrap());
+    assert!(other.health_told("h", "web", None, at(4)).await.unwrap());
+    assert!(!store.health_told("h", "web", None, at(5)).await.unwrap());
+    assert!(store.health_known("h").await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_restart_is_begun_by_one_only() {
     let (_dir, store) = fresh().await;
     let first = store.heal_begins("h", "web", "UNHEALTHY", at(10), None).await.unwrap().unwrap();

@@ -1,9 +1,11 @@
--- How containers fared: a row for each change. The newest of a container is how it is.
+-- How containers fared: a row for each change. The newest of a container is how it is; `since` is when its level began,
+-- which another cause does not change.
 CREATE TABLE health_changes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     host TEXT NOT NULL,
     name TEXT NOT NULL,
     at INTEGER NOT NULL,
+    since INTEGER NOT NULL,
     level TEXT NOT NULL CHECK (level IN ('off', 'healthy', 'degraded', 'failing')),
     code TEXT NOT NULL,
     what TEXT NOT NULL
@@ -30,3 +32,12 @@ CREATE TABLE health_heals (
     outcome TEXT
 ) STRICT;
 CREATE INDEX health_heals_of ON health_heals (host, name, at);
+
+-- What people were told last, so that nobody is told twice. What is not here was well.
+CREATE TABLE health_told (
+    host TEXT NOT NULL,
+    name TEXT NOT NULL,
+    level TEXT NOT NULL CHECK (level IN ('degraded', 'failing')),
+    at INTEGER NOT NULL,
+    PRIMARY KEY (host, name)
+) STRICT, WITHOUT ROWID;
