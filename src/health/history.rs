@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::engine::ErrorKind;
 use crate::store::{Condition, HealthChange, HealthPast, HealthSeen, Store, StoreError};
 use crate::text::clean;
 
@@ -51,9 +52,10 @@ pub async fn course(store: &Store, host: &str, name: &str, now: Timestamp) -> Re
     Ok(course_of(&past, now))
 }
 
-/// Keeps what a report says, and tells its verdicts since when they are so. A report that cannot tell everything is not kept: what it leaves out is not gone.
+/// Keeps what a report says, and tells its verdicts since when they are so. A report of an engine that could not be
+/// asked is not kept: what it leaves out is not gone.
 pub(super) async fn keep(store: &Store, report: &mut Report) -> Result<(), StoreError> {
-    if report.unknown.is_some() {
+    if !is_whole(report) {
         return Ok(());
     }
     let seen: Vec<HealthSeen> = report.containers.iter().filter(|v| v.id.is_some()).map(seen).collect();
@@ -61,7 +63,18 @@ pub(super) async fn keep(store: &Store, report: &mut Report) -> Result<(), Store
     for verdict in report.containers.iter_mut().filter(|v| v.id.is_some()) {
         verdict.since = since.get(&verdict.name).copied().or(verdict.since);
     }
+    let Report { stacks, containers, .. } = report;
+    for stack in stacks {
+        let worst = containers.iter().filter(|v| v.stack.as_ref() == Some(&stack.name) && v.level == stack.level);
+        stack.since = worst.filter_map(|v| v.since).min().or(stack.since);
+    }
     Ok(())
+}
+
+/// Whether a report tells of all that there is. A proxy that keeps details back does not change that.
+pub(super) fn is_whole(report: &Report) -> bool {
+    let gone = |e: &crate::engine::EngineError| matches!(e.kind, ErrorKind::Unreachable | ErrorKind::Timeout);
+    report.taken != Timestamp::default() && !report.unknown.as_ref().is_some_and(gone)
 }
 
 fn seen(verdict: &super::Verdict) -> HealthSeen {

@@ -238,11 +238,26 @@ fn before(at: Timestamp, span: SignedDuration) -> i64 {
     at.checked_sub(span).unwrap_or(Timestamp::MIN).as_microsecond()
 }
 
-async fn insert(db: &mut SqliteConnection, host: &str, seen: &HealthSeen, at: Timestamp) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO health_changes (host, name, at, level, code, what) VALUES (?, ?, ?, ?, ?, ?)")
+/// The newest change of a container.
+struct Last {
+    at: i64,
+    since: i64,
+    level: String,
+    code: String,
+}
+
+async fn insert(
+    db: &mut SqliteConnection,
+    host: &str,
+    seen: &HealthSeen,
+    at: i64,
+    since: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO health_changes (host, name, at, since, level, code, what) VALUES (?, ?, ?, ?, ?, ?, ?)")
         .bind(host)
         .bind(&seen.name)
-        .bind(at.as_microsecond())
+        .bind(at)
+        .bind(since)
         .bind(seen.level.name())
         .bind(&seen.code)
         .bind(&seen.what)
