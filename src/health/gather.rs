@@ -22,13 +22,8 @@ use crate::stacks::{self, Waits};
 use super::causes::port_wanted;
 use super::facts::{Facts, LATELY, Line, Past};
 use super::look::Picture;
-<<<<<<< HEAD
-use super::machine::{FLOOD, Machine};
-use super::probe::{Probed, Prober, probe};
-=======
 use super::machine::{FLOOD, Machine, USUAL};
-use super::probe::{Probed, probe};
->>>>>>> health
+use super::probe::{Probed, Prober, probe};
 use super::{Level, Report};
 
 /// Containers looked at closer at once.
