@@ -246,8 +246,12 @@ fn probes_of_ours_count_behind_the_layers_before_them() {
         since: None,
     };
     let mut gathered = seen(vec![member("web", running())], &[]);
-    let probed =
-        crate::health::probe::Probed { container: "id-web".into(), latency_seconds: None, finding: Some(finding) };
+    let probed = crate::health::probe::Probed {
+        container: "id-web".into(),
+        latency_seconds: None,
+        finding: Some(finding),
+        ..Default::default()
+    };
     gathered.probed = vec![probed.clone()];
     assert_eq!(told(&relate(&gathered, Vec::new(), None)), ["web-1 failing PROBE_REFUSED"]);
     gathered.probed = vec![crate::health::probe::Probed { finding: None, latency_seconds: Some(0.2), ..probed }];
