@@ -395,7 +395,8 @@ fn terminals_too_are_drawn_without_utf_8_and_colours() {
 fn pictures_show_todays_program() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/screens");
     let update = std::env::var("INSTA_UPDATE").is_ok_and(|v| v == "always");
-    let all = ["deck", "logs-of-a-stack", "stats", "sessions", "terminal", "workspace-failed", "lab-failed", "health-of-all"];
+    let all =
+        ["deck", "logs-of-a-stack", "stats", "sessions", "terminal", "workspace-failed", "lab-failed", "health-of-all"];
     for name in all {
         let pressed = |snapshot, keys: &[&str]| {
             let mut stage = Stage::with(120, 36, snapshot, common::stage::settings());

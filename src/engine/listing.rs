@@ -14,7 +14,7 @@ raw! {
     struct RawImage { id: String, repo_tags: Vec<String>, repo_digests: Vec<String>, created: Value, size: i64, labels: Labels }
     struct RawNetwork {
         id: String, name: String, driver: String, scope: String, internal: bool, created: String, labels: Labels,
-        ipam = "IPAM": RawIpam,
+        options: Labels, ipam = "IPAM": RawIpam,
     }
     struct RawIpam { config: Vec<RawSubnet> }
     struct RawSubnet { subnet: String, gateway: String }
@@ -121,6 +121,7 @@ impl Engine {
                 scope: clean(&n.scope),
                 internal: n.internal,
                 subnets: n.ipam.config.iter().map(|s| (clean(&s.subnet), clean(&s.gateway))).collect(),
+                options: labels(&n.options),
                 created: time(&n.created),
                 labels: labels(&n.labels),
             })

@@ -43,7 +43,15 @@ pub struct Course {
     pub changes: Vec<(Timestamp, Level, String)>,
 }
 
-/// How a container of a host fared, by its name.
+/// What the host as a whole is kept as. No container can be called so.
+pub const WHOLE: &str = "/";
+
+/// What a stack as a whole is kept as. No container can be called so.
+pub fn stack(name: &str) -> String {
+    format!("stack/{name}")
+}
+
+/// How a container of a host fared, by its name; a stack as [`stack`] says, the host as [`WHOLE`].
 ///
 /// # Errors
 /// What is wrong with the history's file.
@@ -58,7 +66,9 @@ pub(super) async fn keep(store: &Store, report: &mut Report) -> Result<(), Store
     if !is_whole(report) {
         return Ok(());
     }
-    let seen: Vec<HealthSeen> = report.containers.iter().filter(|v| v.id.is_some()).map(seen).collect();
+    let mut seen: Vec<HealthSeen> = report.containers.iter().filter(|v| v.id.is_some()).map(seen).collect();
+    seen.extend(report.stacks.iter().map(|s| whole(report, stack(&s.name), s.level, Some(&s.name))));
+    seen.push(whole(report, WHOLE.to_owned(), report.level, None));
     let since = store.health_seen(&report.host, &seen, report.taken).await?;
     for verdict in report.containers.iter_mut().filter(|v| v.id.is_some()) {
         verdict.since = since.get(&verdict.name).copied().or(verdict.since);
@@ -86,15 +96,34 @@ fn seen(verdict: &super::Verdict) -> HealthSeen {
     };
     HealthSeen {
         name: verdict.name.clone(),
-        level: match verdict.level {
-            Level::Off => Condition::Off,
-            Level::Healthy => Condition::Healthy,
-            Level::Degraded => Condition::Degraded,
-            Level::Failing => Condition::Failing,
-        },
+        level: condition(verdict.level),
         code,
         what: clean(&what).into_owned(),
         since: verdict.since,
+    }
+}
+
+/// How all of a stack, or of the host, is together: the causes by name.
+fn whole(report: &Report, name: String, level: Level, of: Option<&String>) -> HealthSeen {
+    let bad = report.containers.iter().filter(|v| of.is_none_or(|stack| v.stack.as_ref() == Some(stack)));
+    let bad = bad.filter(|v| v.level == level && level >= Level::Degraded && v.blamed_on.is_none());
+    let mut names: Vec<&str> = bad.map(|v| v.name.as_str()).collect();
+    names.sort_unstable();
+    HealthSeen {
+        name,
+        level: condition(level),
+        code: String::new(),
+        what: clean(&names.join(", ")).into_owned(),
+        since: None,
+    }
+}
+
+fn condition(level: Level) -> Condition {
+    match level {
+        Level::Off => Condition::Off,
+        Level::Healthy => Condition::Healthy,
+        Level::Degraded => Condition::Degraded,
+        Level::Failing => Condition::Failing,
     }
 }
 

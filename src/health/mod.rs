@@ -17,7 +17,7 @@ mod relate;
 mod report;
 
 pub use heal::{Healed, Healer, LABEL as HEAL_LABEL, Outcome, Plan, plan, wanted};
-pub use history::{Course, Share, course};
+pub use history::{Course, Share, WHOLE, course, stack};
 pub use look::{Picture, look, look_at};
 pub use monitor::Monitor;
 pub use notify::{Delivery, ENGINE, HOST, Herald, Kind, Notice, Settling};

@@ -56,7 +56,15 @@ impl Monitor {
 
     /// From now on what is seen is kept in a history, and reports say since when things are so by it.
     pub fn keep_in(&self, store: Store) {
-        self.stores.send_replace(Some(store));
+        self.keeper()(store);
+    }
+
+    /// The same for whoever has the history only later.
+    pub fn keeper(&self) -> impl FnOnce(Store) + Send + 'static {
+        let stores = self.stores.clone();
+        move |store| {
+            stores.send_replace(Some(store));
+        }
     }
 
     /// The reports as they change.

@@ -205,10 +205,10 @@ impl App {
             }
             Tab::Health => {
                 let name = match &self.detail.target {
-                    Some(target @ (Target::Container(_) | Target::Service(..))) => {
-                        self.verdict(target).map(|v| v.name.clone())
-                    }
-                    _ => None,
+                    Some(Target::Host) => Some(crate::health::WHOLE.to_owned()),
+                    Some(Target::Stack(name)) => Some(crate::health::stack(name)),
+                    Some(target) => self.verdict(target).map(|v| v.name.clone()),
+                    None => None,
                 };
                 if let Some(name) = name {
                     self.out.push(Effect::Health(HealthOrder::Course(self.detail.turn, name)));

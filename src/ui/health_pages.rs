@@ -63,6 +63,7 @@ impl App {
                 let stack = self.health.report.stacks.iter().find(|s| s.name == **name);
                 let Some(stack) = stack else { return page.say(Tone::Muted, "Nothing is said of it yet.") };
                 page.level(stack.level, stack.since, &format!("{} of {} up", stack.up, stack.all));
+                self.fared(page);
                 self.causes(page, |v| v.stack.as_deref() == Some(&**name));
             }
             other => {
@@ -71,15 +72,23 @@ impl App {
                 };
                 page.said_of(verdict);
                 self.sufferers(page, verdict);
-                if let Loaded::Here(course) = &self.detail.course {
-                    page.blank();
-                    page.course(course);
-                }
-                if let Loaded::Failed(error) = &self.detail.course {
-                    page.blank();
-                    page.say(Tone::Muted, format!("How it fared is not known: {}", error.message));
-                }
+                self.fared(page);
             }
+        }
+    }
+
+    /// How it fared, where that is known.
+    fn fared(&self, page: &mut Page<'_>) {
+        match &self.detail.course {
+            Loaded::Here(course) if course.line.iter().any(Option::is_some) => {
+                page.blank();
+                page.course(course);
+            }
+            Loaded::Failed(error) => {
+                page.blank();
+                page.say(Tone::Muted, format!("How it fared is not known: {}", error.message));
+            }
+            _ => {}
         }
     }
 
@@ -94,6 +103,7 @@ impl App {
         }
         let up = report.containers.iter().filter(|v| v.level >= Level::Healthy).count();
         page.level(report.level, None, &format!("{} looked at", count(up, "container")));
+        self.fared(page);
         for finding in &report.findings {
             page.blank();
             page.words(finding, "");

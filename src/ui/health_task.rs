@@ -7,11 +7,12 @@ use tokio::sync::mpsc;
 use crate::config::{Config, Depth};
 use crate::doctor::{self, Terminal};
 use crate::engine::{Engine, Surroundings};
-use crate::health;
+use crate::health::{self, Monitor};
 use crate::tasks::History;
 
 use super::health::{HealthNews, HealthOrder};
 use super::message::Msg;
+use super::view::Tone;
 
 /// What it takes.
 #[derive(Debug)]
@@ -44,6 +45,21 @@ impl HealthTasks {
             kind: std::env::var("TERM").unwrap_or_default(),
         };
         Self { config, history, msgs, terminal }
+    }
+
+    /// Keeps what a monitor sees in the history, as soon as that is open.
+    pub fn keep(&self, monitor: &Monitor) {
+        let (keep, history, msgs) = (monitor.keeper(), self.history.clone(), self.msgs.clone());
+        tokio::spawn(async move {
+            match history.with(async |store| Ok(store.clone())).await {
+                Ok(store) => keep(store),
+                Err(error) => {
+                    // The panel may be gone.
+                    let text = format!("how things fare is not kept: {error}");
+                    let _ = msgs.send(Msg::Tell(Tone::Warn, text));
+                }
+            }
+        });
     }
 
     /// Carries out an order about the host that `engine` is of; `host` is how the person named it.

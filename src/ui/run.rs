@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::config::{Config, Depth};
-use crate::engine::{Endpoint, Engine, Surroundings};
+use crate::engine::{Address, Endpoint, Engine, Surroundings};
 use crate::fleet::{Host, Link, Options};
 use crate::health::Monitor;
 use crate::hints::Assistant;
@@ -137,6 +137,7 @@ pub async fn run(options: PanelOptions) -> Result<ExitCode> {
     let health =
         HealthTasks::new(settings.config.clone(), history, msgs.clone(), (size.width, size.height), settings.depth);
     let monitor = Monitor::open(&host, settings.config.health.clone());
+    health.keep(&monitor);
     let app = App::new(settings, size, Timestamp::now());
     let mut panel = Panel {
         app,
@@ -473,6 +474,10 @@ impl Panel {
         self.snapshots.mark_changed();
         self.runner = self.runner.on(host.engine().clone());
         self.monitor = Monitor::open(&host, self.app.settings.config.health.clone());
+        // What happens within a session is gone with it.
+        if !matches!(host.engine().endpoint().address, Address::Inside { .. }) {
+            self.health.keep(&self.monitor);
+        }
         self.reports = self.monitor.reports();
         std::mem::replace(&mut self.host, host)
     }
