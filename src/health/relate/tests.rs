@@ -23,7 +23,7 @@ fn member(service: &str, mut facts: Facts) -> Facts {
 }
 
 fn network(name: &str) -> Attachment {
-    Attachment { network: name.into(), network_id: format!("id-{name}").into(), ..Attachment::default() }
+    Attachment { network: name.into(), network_id: format!("id-{name}"), ..Attachment::default() }
 }
 
 /// `web>db` means that web waits for db.
