@@ -105,7 +105,7 @@ impl Watcher {
         let (err, kept) = (child.stderr.take().unwrap(), told.clone());
         std::thread::spawn(move || {
             for line in BufReader::new(err).lines().map_while(Result::ok) {
-                kept.lock().unwrap().push_str(&format!("{line}\n"));
+                kept.lock().unwrap().extend([line.as_str(), "\n"]);
             }
         });
         Self { child, lines, told }
