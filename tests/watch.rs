@@ -105,7 +105,7 @@ impl Watcher {
         let (err, kept) = (child.stderr.take().unwrap(), told.clone());
         std::thread::spawn(move || {
             for line in BufReader::new(err).lines().map_while(Result::ok) {
-                kept.lock().unwrap().push_str(&format!("{line}\n"));
+                kept.lock().unwrap().extend([line.as_str(), "\n"]);
             }
         });
         Self { child, lines, told }
@@ -207,6 +207,8 @@ async fn what_is_unhealthy_is_healed_and_told_once_and_a_lost_engine_is_survived
     assert_eq!(acts[0].outcome.as_deref(), Some("restarted (1 of 3)"));
     let course_of_it = course("healed").await.unwrap();
     let mut levels: Vec<Level> = course_of_it.changes.iter().map(|c| c.1).collect();
+    // Between its end and its new start it may have been seen as stopped.
+    levels.retain(|level| *level != Level::Off);
     levels.dedup();
     assert_eq!(levels, [Level::Healthy, Level::Failing, Level::Healthy], "{course_of_it:#?}");
     assert!(course_of_it.hour.up.is_some_and(|up| up > 0.0 && up < 1.0), "{course_of_it:#?}");
