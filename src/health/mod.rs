@@ -6,6 +6,7 @@
 mod history;
 mod look;
 mod monitor;
+mod narrow;
 mod probe;
 mod report;
 
