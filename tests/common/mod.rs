@@ -11,3 +11,4 @@ pub mod labs;
 pub mod live;
 pub mod pty;
 pub mod stage;
+pub mod wrecks;
