@@ -38,7 +38,7 @@ pub struct Wreck {
     pub name: &'static str,
     /// The cause that has to be named.
     pub code: &'static str,
-    /// `degraded` or `failing`.
+    /// `degraded` or `failing`; `off` where somebody meant it to be so.
     pub level: &'static str,
     /// What has to be in the words or the evidence: the very thing that is broken.
     pub shows: &'static str,
@@ -85,9 +85,17 @@ pub const WRECKS: &[Wreck] = &[
     wreck("exit code 139, a segmentation fault", "exit-139", "CRASHED", "failing", "139", |y, n| {
         y.run(n, &[], &["perl", "-e", "print unpack('p', pack('Q', 4096))"]);
     }),
-    wreck("exit code 137 without an OOM kill", "exit-137", "KILLED", "failing", "137", |y, n| {
+    wreck("exit code 137, killed by the host", "exit-137", "KILLED", "failing", "137", |y, n| {
+        let id = y.run(n, &[], &["sleep", "infinity"]);
+        let kill = format!("kill -9 {}", y.made.docker(&["inspect", "--format", "{{.State.Pid}}", &id]));
+        y.run_in(&y.made.name("killer"), IMAGE, &["--network", "none", "--pid", "host"], &["sh", "-c", &kill]);
+    }),
+    wreck("exit code 137, by docker kill", "docker-kill", "KILLED", "off", "docker kill", |y, n| {
         let id = y.run(n, &[], &["sleep", "infinity"]);
         y.made.docker(&["kill", &id]);
+    }),
+    wreck("made, never started", "created", "NOT_STARTED", "off", "never started", |y, n| {
+        y.create(n, &[], &["sleep", "infinity"]);
     }),
     wreck("bad command", "command", "COMMAND_NOT_FOUND", "failing", "no-such-program", |y, n| {
         y.refused(n, &[], &["no-such-program", "--serve"]);

@@ -10,6 +10,8 @@ use crate::text::{age, clean, count, fit, width, wrap};
 
 /// Lines of one piece of evidence; what does not fit in them is in the container's log.
 const EVIDENCE_ROWS: usize = 3;
+/// How many of those are shown that are off with something to say.
+const QUIET: usize = 6;
 
 /// How the page is laid out.
 pub(super) struct Page {
@@ -47,6 +49,7 @@ impl Page {
             writeln!(out)?;
             self.cause(out, report, verdict)?;
         }
+        self.quiet(out, report)?;
         self.stacks(out, &report.stacks)
     }
 
@@ -95,6 +98,26 @@ impl Page {
             self.labelled(out, "so also", &victims.join(", "))?;
         }
         Ok(())
+    }
+
+    /// Those of which nobody expects anything, where there is something to say: a line each.
+    fn quiet(&self, out: &mut impl Write, report: &Report) -> io::Result<()> {
+        let off = || report.containers.iter().filter(|v| v.level == Level::Off && !v.findings.is_empty());
+        if off().next().is_some() {
+            writeln!(out)?;
+        }
+        for verdict in off().take(QUIET) {
+            let what = verdict.cause().map_or("", |f| f.what.as_str());
+            let words = format!("{}: {what}", verdict.name);
+            for (n, line) in wrap(&clean(&words), self.width - 2).into_iter().enumerate() {
+                let lead = if n == 0 { self.sign(Level::Off) } else { " " };
+                writeln!(out, "{} {line}", self.paint(Tone::Muted, lead))?;
+            }
+        }
+        match off().count().saturating_sub(QUIET) {
+            0 => Ok(()),
+            more => writeln!(out, "  and {more} more that are off"),
+        }
     }
 
     /// Sign, name, kind of trouble, since when.
@@ -317,6 +340,17 @@ mod tests {
 ● weblog  healthy, 1 of 1 up
 "
         );
+    }
+
+    #[test]
+    fn what_is_off_takes_a_line_each_and_not_many_of_them() {
+        let killed =
+            || vec![Finding { level: Level::Off, ..finding("KILLED", "killed by docker kill", "", "start it", &[]) }];
+        let mut report = Report { host: "h".into(), ..Report::default() };
+        report.containers = (0..8).map(|n| verdict(&format!("job-{n}"), Level::Off, killed(), None)).collect();
+        let text = page(60, false, &report);
+        assert!(text.starts_with("● h is healthy: 8 off\n\n○ job-0: killed by docker kill\n○ job-1"), "{text}");
+        assert!(text.ends_with("○ job-5: killed by docker kill\n  and 2 more that are off\n"), "{text}");
     }
 
     #[test]
