@@ -103,7 +103,7 @@ fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(Some(url.trim_end_matches('/').to_owned()))
 }
 
-fn variable<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(super) fn variable<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let Some(name) = Option::<String>::deserialize(from)? else { return Ok(None) };
     let right = |ch: char| ch.is_ascii_uppercase() || ch.is_ascii_digit() || ch == '_';
     if !name.is_empty()

@@ -316,3 +316,48 @@ fn an_assistant_for_hints() {
         assert!(error.starts_with("config.yaml:2:") && !error.contains("sk-abc"), "{error}");
     }
 }
+
+#[test]
+fn health_is_checked_where_it_is_written() {
+    let at = |line: &str| {
+        let error = read(&format!("health:\n{line}\n")).unwrap_err();
+        (error.place.unwrap().line, error.to_string())
+    };
+    for (line, words) in [
+        ("  interval: 0s", "from 1s to 1d"),
+        ("  interval: -5s", "found `-5s`"),
+        ("  timeout: 0s", "expected a time from"),
+        ("  timeout: 1h", "to 5m"),
+        ("  heal: {limit: 0}", "from 1 to 100"),
+        ("  heal: {backoff: 0s}", "from 1s to 1d"),
+        ("  heal: {after: 2d}", "to 1d"),
+        ("  probes: [{container: web}]", "asks nothing"),
+        ("  probes: [{tcp: ':1'}]", "without `container`"),
+        ("  probes: [{container: '', tcp: ':1'}]", "found nothing"),
+        ("  probes: [{container: web, http: '8080'}]", "found `8080`"),
+        ("  probes: [{container: web, tcp: ':0'}]", "from 1 to 65535"),
+        ("  probes: [{container: web, tls: 'x'}]", ":443"),
+        ("  probes: [{container: web, http: ':1', status: 99}]", "from 100 to 599"),
+        ("  probes: [{container: web, http: ':1', body: '('}]", "regular expression"),
+        ("  probes: [{container: web, http: ':1', slow: 0s}]", "expected a time"),
+        ("  notify: {webhook: example.org/x}", "no address"),
+        ("  notify: {ntfy: ''}", "no address"),
+        ("  notify: {token_env: 'tk_secret'}", "environment variable"),
+        ("  notify: {mail: x}", "mail"),
+    ] {
+        let (place, shown) = at(line);
+        assert_eq!(place, 2, "{line}: {shown}");
+        assert!(shown.contains(words), "{line}: {shown}");
+    }
+    for secret in ["webhook: 'https://me:hunter2@h/'", "ntfy: 'hunter2'"] {
+        let (_, shown) = at(&format!("  notify: {{{secret}}}"));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let config = settings(
+        "health:\n  interval: 1s\n  probes:\n    - {container: shop/web, http: ':8080/health', body: '\"ok\"', slow: 1s}\n    \
+         - {container: proxy, tls: 'shop.example.com:443', insecure: true, interval: 1h}\n  \
+         heal: {enabled: true, after: 0s}\n  notify: {webhook: 'https://h/x', token_env: TOKEN}\n",
+    );
+    assert_eq!(config.health.probes.len(), 2);
+    assert!(config.health.heal.enabled && config.health.probes[1].insecure);
+}

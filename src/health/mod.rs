@@ -13,7 +13,7 @@ mod report;
 pub use history::{Course, Share, course};
 pub use look::{Picture, look, look_at};
 pub use monitor::Monitor;
-pub use probe::{Probed, probe};
+pub use probe::{Probed, Prober, probe};
 pub use report::{Blame, Finding, Layer, Level, Report, StackVerdict, Verdict};
 
 /// A kind of trouble: its name, which stays, and what it means.
@@ -64,6 +64,7 @@ pub const CAUSES: &[Cause] = &[
     Cause { code: "TLS_INVALID", about: "its certificate is not right" },
     Cause { code: "CLOCK_SKEW", about: "its clock is not the host's" },
     Cause { code: "PROBE_FAILED", about: "a probe of it fails in another way" },
+    Cause { code: "PROBE_INVALID", about: "what its labels want probed cannot be read" },
     Cause { code: "DEPENDENCY_DOWN", about: "something it needs does not work" },
     Cause { code: "WRONG_NETWORK", about: "it shares no network with something it needs" },
     Cause { code: "DNS_FAILED", about: "a name that it asks for is not found" },
