@@ -217,8 +217,8 @@ pub const WRECKS: &[Wreck] = &[
         y.serve(n, &labels, "0.0.0.0:8080", "200", "late", "30");
     }),
     wreck("answers late", "late", "PROBE_SLOW", "degraded", "", |y, n| {
-        let labels = ["--label", "dev.ondeck.health.http=:8080/", "--label", "dev.ondeck.health.slow=200ms"];
-        y.serve(n, &labels, "0.0.0.0:8080", "200", "late", "1");
+        let labels = ["--label", "dev.ondeck.health.http=:8080/", "--label", "dev.ondeck.health.slow=1s"];
+        y.serve(n, &labels, "0.0.0.0:8080", "200", "late", "2");
     }),
     wreck("expired certificate", "expired", "TLS_EXPIRED", "failing", "2020-01-31", |y, n| {
         y.serve_tls(n, &[], "2020-01-01 00:00:00", "30");
