@@ -25,7 +25,7 @@ use crate::engine::request::{Answer, Ask, Reach, Silence};
 use crate::engine::{Address, Engine, EngineError, ErrorKind, ExecAsk, LogAsk};
 use crate::logs::{self, Reader, Shape};
 
-pub use explain::{End, Facts, Place, Trouble, explain};
+pub use explain::{End, Facts, Place, Trouble, explain, port_in};
 pub use listen::{Listener, listeners};
 pub use options::{ImageFacts, Options, Port, Texts, Wrong, docker_command};
 pub use silence::explain_silence;

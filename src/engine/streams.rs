@@ -58,6 +58,21 @@ impl Engine {
         Ok(lines(Http::pieces(response)).map(|line| event(&line?)).boxed())
     }
 
+    /// What happened between two times, oldest first, as far as the engine remembers it (the newest few hundred events).
+    /// Only container events with one of `actions`.
+    pub async fn past_events(&self, since: Timestamp, until: Timestamp, actions: &[&str]) -> Result<Vec<Event>> {
+        let filters = serde_json::json!({ "type": ["container"], "event": actions }).to_string();
+        let path = format!("/events?since={}&until={}&filters={}", nanos(since), nanos(until), escape(&filters));
+        let read = async {
+            let response = self.http.send(Method::GET, &path, SHORT).await?;
+            lines(Http::pieces(response)).map(|line| event(&line?)).try_collect().await
+        };
+        // An engine whose clock is behind ours keeps the stream open until its own time has come.
+        tokio::time::timeout(SHORT, read).await.unwrap_or_else(|_| {
+            Err(EngineError::new(ErrorKind::Timeout, "the engine did not end its list of past events in time"))
+        })
+    }
+
     /// What a container uses, once a second, as the engine counts it.
     pub async fn stats(&self, id: &str) -> Result<BoxStream<'static, Result<Sample>>> {
         let path = format!("/containers/{}/stats?stream=true", escape(id));

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::engine::model::{Id, Sample};
 
 /// Directories looked at for one container, at most.
-const SEARCHED: usize = 5000;
+pub(super) const SEARCHED: usize = 5000;
 /// Readings before a container that was not found is looked for again.
 const AGAIN: u32 = 5;
 
@@ -164,7 +164,7 @@ impl Cgroups {
 }
 
 /// The container that a group of this name is for. Mounts and podman's monitors bear the identifier too.
-fn container_of(group: &str) -> Option<&str> {
+pub(super) fn container_of(group: &str) -> Option<&str> {
     let name = group.strip_suffix(".scope").unwrap_or(group);
     let (owner, id) = name.rsplit_once('-').unwrap_or(("", name));
     (!owner.ends_with("conmon")).then_some(id)
@@ -212,7 +212,7 @@ fn number(file: &File) -> Option<u64> {
     std::str::from_utf8(&buffer[..n]).ok()?.trim().parse().ok()
 }
 
-fn field(text: &str, name: &str) -> Option<u64> {
+pub(super) fn field(text: &str, name: &str) -> Option<u64> {
     text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
@@ -237,7 +237,7 @@ fn network(text: &str) -> (u64, u64) {
 }
 
 /// Memory in use (without caches) and in all, in bytes.
-fn memory_info(proc: &Path) -> Option<(u64, u64)> {
+pub(super) fn memory_info(proc: &Path) -> Option<(u64, u64)> {
     let text = std::fs::read_to_string(proc.join("meminfo")).ok()?;
     let kib = |name: &str| {
         text.lines()

@@ -240,7 +240,7 @@ impl Container {
 }
 
 /// What an exit code means, in brackets; empty where the number says it all.
-fn exit_words(code: i64, oom: bool) -> &'static str {
+pub fn exit_words(code: i64, oom: bool) -> &'static str {
     match code {
         137 if oom => " (OOM)",
         137 => " (killed)",

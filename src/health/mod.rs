@@ -3,11 +3,16 @@
 //! Layers, each only where those before it are well: the container itself → its own healthcheck → a probe of ours →
 //! what it needs. What fails because something else does stands under that one.
 
+mod causes;
+mod facts;
+mod gather;
 mod history;
 mod look;
+mod machine;
 mod monitor;
 mod narrow;
 mod probe;
+mod relate;
 mod report;
 
 pub use history::{Course, Share, course};
@@ -42,6 +47,7 @@ pub const CAUSES: &[Cause] = &[
     Cause { code: "IMAGE_MISSING", about: "its image is not on the host and could not be pulled" },
     Cause { code: "START_REFUSED", about: "the engine could not start it" },
     Cause { code: "NOT_STARTED", about: "it was made, but never started" },
+    Cause { code: "STOPPED", about: "it was stopped, and something that runs needs it" },
     Cause { code: "PAUSED", about: "it is paused" },
     Cause { code: "STUCK", about: "the engine could not remove it" },
     Cause { code: "DISK_FULL", about: "there is no room left where it writes" },

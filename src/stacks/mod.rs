@@ -1,6 +1,7 @@
 //! Compose projects as a whole: in which order their services go, and which compose runs them.
 
 mod order;
+mod services;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use crate::engine::{EngineError, ErrorKind};
 use crate::fleet::Stack;
 
 pub use order::{Condition, Order, Waits, order, waits, wanted_of};
+pub use services::{Written, written};
 
 /// Whether `compose run` made a container, for one time only.
 pub fn is_one_off(container: &Container) -> bool {

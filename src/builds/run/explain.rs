@@ -141,7 +141,7 @@ pub(super) fn capture<'t>(regex: Option<&Regex>, text: &'t str) -> Option<&'t st
 }
 
 /// The port of the host that an engine's words say is taken.
-pub(super) fn port_in(message: &str) -> Option<u16> {
+pub fn port_in(message: &str) -> Option<u16> {
     static PORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"(?:Bind for|listen \w+|bind host port(?: for)?|host port for|expose privileged port) (?:(?:\[[^\]]*\]|::|[\d.]*):)?(\d+)")
             .ok()
