@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::engine::model::{Container, Event, Health, Inspection, State};
+use crate::engine::model::{Container, Event, Health, Inspection, Probe, State};
 
 use super::machine::Local;
 
@@ -234,7 +234,8 @@ impl Facts {
             _ => Some(self.now - SignedDuration::from_mins(15)),
         };
         let recent = move |line: &&Line| line.at.zip(after).is_none_or(|(at, after)| at >= after);
-        let checks = self.last_check().filter(|p| p.exit_code != 0).into_iter();
+        // What says that the check cannot run says nothing of the container.
+        let checks = self.last_check().filter(|p| p.exit_code != 0 && !could_not_run(p)).into_iter();
         let checks = checks.flat_map(|p| p.output.lines().rev().take(5)).filter(|_| self.phase() == Phase::Up);
         checks.chain(self.log.iter().rev().filter(recent).take(30).map(|l| l.text.as_str())).map(str::trim)
     }
@@ -263,4 +264,20 @@ pub(super) fn has(line: &str, words: &[&str]) -> bool {
 pub(super) fn short(line: &str) -> String {
     let line = crate::text::clean(line.trim());
     line.char_indices().nth(300).map_or_else(|| line.to_string(), |(end, _)| format!("{}…", &line[..end]))
+}
+
+/// Whether a result says that the check could not be made at all.
+pub(super) fn could_not_run(probe: &Probe) -> bool {
+    let words =
+        ["executable file not found", "oci runtime exec failed", "exec failed", "no such file or directory: unknown"];
+    match probe.exit_code {
+        -1 => !is_timeout(probe),
+        126 | 127 => true,
+        _ => has(&probe.output, &words),
+    }
+}
+
+/// Whether the check took too long.
+pub(super) fn is_timeout(probe: &Probe) -> bool {
+    has(&probe.output, &["exceeded timeout", "timed out"])
 }

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::model::{Health, Probe};
-use crate::health::facts::{Facts, Phase, has};
+use crate::engine::model::Health;
+use crate::health::facts::{Facts, Phase, could_not_run, is_timeout};
 use crate::text::{count, duration};
 
 use super::Said;
@@ -12,21 +12,6 @@ use super::Said;
 const LONG: SignedDuration = SignedDuration::from_secs(30);
 /// Within this time changes of mind count as flapping.
 const FLAPS: SignedDuration = SignedDuration::from_mins(15);
-
-/// Whether a result says that the check could not be made at all.
-fn could_not_run(probe: &Probe) -> bool {
-    let words =
-        ["executable file not found", "oci runtime exec failed", "exec failed", "no such file or directory: unknown"];
-    match probe.exit_code {
-        -1 => !is_timeout(probe),
-        126 | 127 => true,
-        _ => has(&probe.output, &words),
-    }
-}
-
-fn is_timeout(probe: &Probe) -> bool {
-    has(&probe.output, &["exceeded timeout", "timed out"])
-}
 
 fn outputs(facts: &Facts) -> Vec<String> {
     let output = facts.last_check().map_or("", |p| p.output.trim());
