@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::live::endpoint;
 use common::pty::Terminal;
-use common::wrecks::{VICTIMS, WELL, WRECKS, Wreck, Yard};
+use common::wrecks::{LATE, VICTIMS, WELL, WRECKS, Wreck, Yard};
 use serde_json::Value;
 
 /// How long it may take until the last wreck is as broken as it will be: some only show in time.
@@ -26,11 +26,11 @@ fn health(home: &tempfile::TempDir, args: &[&str], columns: &str) -> Output {
 
 /// All that the yard has, as the command line calls it.
 fn names(yard: &Yard) -> Vec<String> {
-    WRECKS.iter().map(|w| w.name).chain(WELL.iter().map(|w| w.0)).map(|name| yard.called(name)).collect()
+    let wrecks = WRECKS.iter().map(|w| w.name);
+    wrecks.chain(WELL.iter().chain(VICTIMS).map(|(name, _)| *name)).map(|name| yard.called(name)).collect()
 }
 
-fn report(yard: &Yard, home: &tempfile::TempDir) -> Value {
-    let names = names(yard);
+fn report(names: &[String], home: &tempfile::TempDir) -> Value {
     let mut args = vec!["--json"];
     args.extend(names.iter().map(String::as_str));
     let output = health(home, &args, "80");
@@ -69,17 +69,23 @@ fn judged(report: &Value, yard: &Yard, wreck: &Wreck) -> (String, Option<String>
     (told.clone(), wrong())
 }
 
-/// The kinds with what was expected and said.
-fn table(report: &Value, yard: &Yard) -> (String, usize) {
+/// Kinds with what was expected and said; how many are right.
+fn rows(report: &Value, yard: &Yard, wrecks: &[Wreck]) -> (String, usize) {
     let mut text = String::new();
     let mut right = 0;
-    for wreck in WRECKS {
+    for wreck in wrecks {
         let (told, wrong) = judged(report, yard, wreck);
         right += usize::from(wrong.is_none());
         let expected = format!("{} {}", wreck.code, wreck.level);
         let wrong = wrong.map_or(String::new(), |wrong| format!("  <- {wrong}"));
         let _ = writeln!(text, "{:<36} | {expected:<26} | {told}{wrong}", wreck.kind);
     }
+    (text, right)
+}
+
+/// All that stands in the yard from the beginning.
+fn table(report: &Value, yard: &Yard) -> (String, usize) {
+    let (mut text, mut right) = rows(report, yard, WRECKS);
     for (name, level) in WELL {
         let told = said(report, yard, name).map_or("nothing", |v| v["level"].as_str().unwrap_or("-"));
         right += usize::from(told == *level);
@@ -109,7 +115,7 @@ fn each_wreck_is_told_with_its_own_cause() {
     let all = WRECKS.len() + WELL.len() + VICTIMS.len();
     let wait = Instant::now();
     let last = loop {
-        let report = report(&yard, &home);
+        let report = report(&names(&yard), &home);
         let right = table(&report, &yard).1;
         if right == all || wait.elapsed() > PATIENCE {
             break report;
@@ -119,8 +125,25 @@ fn each_wreck_is_told_with_its_own_cause() {
     let (text, right) = table(&last, &yard);
     eprintln!("{text}{right} of {all} right after {:.1} s", wait.elapsed().as_secs_f64());
     assert_eq!(right, all, "\n{text}");
+    late(&yard, &home);
     exit_codes(&yard, &home);
     pages(&yard, &home);
+}
+
+/// What only the engine's memory tells, while it lasts.
+fn late(yard: &Yard, home: &tempfile::TempDir) {
+    yard.late();
+    let names: Vec<String> = LATE.iter().map(|w| yard.called(w.name)).collect();
+    let wait = Instant::now();
+    loop {
+        let report = report(&names, home);
+        let (text, right) = rows(&report, yard, LATE);
+        if right == LATE.len() {
+            eprint!("{text}");
+            return;
+        }
+        assert!(wait.elapsed() < Duration::from_secs(10), "\n{text}");
+    }
 }
 
 /// The exit code is that of what is asked for alone.

@@ -99,6 +99,8 @@ pub(super) struct Facts {
     pub past: Past,
     /// Whether its image is gone from the host; `None` where that is not known.
     pub image_gone: Option<bool>,
+    /// A path of the host that it wants to mount and that is not there.
+    pub mount_gone: Option<String>,
     /// Who has the port of the host that it wants.
     pub holder: Option<String>,
     /// Whether its health flapped when it was looked at before.
@@ -218,6 +220,14 @@ impl Facts {
     /// The newest result of its healthcheck.
     pub(super) fn last_check(&self) -> Option<&crate::engine::model::Probe> {
         self.more.as_ref().and_then(|m| m.probes.last())
+    }
+
+    /// The paths of the host that have to be there when it starts: of `--mount`, since the engine makes those of `-v`.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &str> {
+        let mounts = self.raw("/HostConfig/Mounts").as_array().into_iter().flatten();
+        mounts
+            .filter(|m| m["Type"] == "bind" && m["BindOptions"]["CreateMountpoint"] != true)
+            .filter_map(|m| m["Source"].as_str())
     }
 
     /// What a field of the inspection says, such as `/HostConfig/ReadonlyRootfs`.

@@ -171,6 +171,15 @@ pub(super) async fn gather(
         }
     }
     gathered.disk = machine.filter(|_| same).and_then(|m| m.disk);
+    // Where the engine's data lies here, its paths are those of this machine.
+    if gathered.disk.is_some() {
+        let gone =
+            |path: &&str| std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+        for facts in gathered.facts.values_mut() {
+            let path = facts.sources().find(gone).map(str::to_owned);
+            facts.mount_gone = path;
+        }
+    }
     gathered
 }
 

@@ -85,15 +85,6 @@ pub const WRECKS: &[Wreck] = &[
     wreck("exit code 139, a segmentation fault", "exit-139", "CRASHED", "failing", "139", |y, n| {
         y.run(n, &[], &["perl", "-e", "print unpack('p', pack('Q', 4096))"]);
     }),
-    wreck("exit code 137, killed by the host", "exit-137", "KILLED", "failing", "137", |y, n| {
-        let id = y.run(n, &[], &["sleep", "infinity"]);
-        let kill = format!("kill -9 {}", y.made.docker(&["inspect", "--format", "{{.State.Pid}}", &id]));
-        y.run_in(&y.made.name("killer"), IMAGE, &["--network", "none", "--pid", "host"], &["sh", "-c", &kill]);
-    }),
-    wreck("exit code 137, by docker kill", "docker-kill", "KILLED", "off", "docker kill", |y, n| {
-        let id = y.run(n, &[], &["sleep", "infinity"]);
-        y.made.docker(&["kill", &id]);
-    }),
     wreck("made, never started", "created", "NOT_STARTED", "off", "never started", |y, n| {
         y.create(n, &[], &["sleep", "infinity"]);
     }),
@@ -235,10 +226,17 @@ pub const WRECKS: &[Wreck] = &[
         let ask = "use Socket 'getaddrinfo'; my ($e) = getaddrinfo('no-such-db', 5432); die qq(cannot connect to no-such-db: $e\\n) if $e";
         y.reached(n, &[], &["perl", "-e", ask]);
     }),
-    wreck("wrong network", "split/web", "WRONG_NETWORK", "failing", "db", |y, _| {
+    wreck("wrong network", "split/web", "WRONG_NETWORK", "degraded", "db", |y, _| {
         let (front, back) = (y.network("front"), y.network("back"));
         y.service("split", "db", "", &["--network", &back], &["sleep", "infinity"]);
         y.service("split", "web", "db:service_started:false", &["--network", &front], &["sleep", "infinity"]);
+    }),
+    wreck("wrong network, and it fails for it", "apart/web", "WRONG_NETWORK", "failing", "apart", |y, _| {
+        let (front, back) = (y.network("apart-front"), y.network("apart-back"));
+        y.service("apart", "db", "", &["--network", &back], &["sleep", "infinity"]);
+        let ask =
+            "use Socket 'getaddrinfo'; my ($e) = getaddrinfo('db', 5432); die qq(cannot connect to db: $e\\n) if $e";
+        y.service("apart", "web", "", &["--network", &front], &["perl", "-e", ask]);
     }),
     wreck("dead dependency: the cause", "chain/db", "EXITED", "failing", "wrong ownership", |y, _| {
         let network = y.network("chain");
@@ -250,6 +248,20 @@ pub const WRECKS: &[Wreck] = &[
         let options = [&options[..], &check].concat();
         y.service("chain", "api", "db:service_healthy:false", &options, &["sleep", "infinity"]);
         y.service("chain", "web", "api:service_healthy:false", &["--network", &network], &["sleep", "infinity"]);
+    }),
+];
+
+/// Wrecks that are made when the others have been told, and told at once: an engine remembers but its newest 256 events,
+/// which healthchecks every second fill within half a minute. Without them nothing tells these two from a slow stop.
+pub const LATE: &[Wreck] = &[
+    wreck("exit code 137, killed by the host", "exit-137", "KILLED", "failing", "137", |y, n| {
+        let id = y.run(n, &[], &["sleep", "infinity"]);
+        let kill = format!("kill -9 {}", y.made.docker(&["inspect", "--format", "{{.State.Pid}}", &id]));
+        y.run_in(&y.made.name("killer"), IMAGE, &["--network", "none", "--pid", "host"], &["sh", "-c", &kill]);
+    }),
+    wreck("exit code 137, by docker kill", "docker-kill", "KILLED", "off", "docker kill", |y, n| {
+        let id = y.run(n, &[], &["sleep", "infinity"]);
+        y.made.docker(&["kill", &id]);
     }),
 ];
 
@@ -266,6 +278,7 @@ pub const WELL: &[(&str, &str)] = &[
     ("port-holder", "healthy"),
     ("pictures/web", "healthy"),
     ("split/db", "healthy"),
+    ("apart/db", "healthy"),
     ("good/web", "healthy"),
     ("good/db", "healthy"),
 ];
@@ -310,6 +323,13 @@ impl Yard {
             }
         });
         yard
+    }
+
+    /// Makes those that are told at once.
+    pub fn late(&self) {
+        for wreck in LATE {
+            (wreck.make)(self, wreck.name);
+        }
     }
 
     /// How the command line calls a container or service of this yard.

@@ -148,7 +148,10 @@ impl Page {
         for line in wrap(&clean(&finding.what), self.width - 2) {
             writeln!(out, "  {line}")?;
         }
-        self.labelled(out, "why", &finding.why)?;
+        // Where all that is known is what it said, that is not said twice.
+        if !finding.evidence.contains(&finding.why) {
+            self.labelled(out, "why", &finding.why)?;
+        }
         self.labelled(out, "try", &finding.todo)?;
         for line in &finding.evidence {
             let mut rows = wrap(&clean(line), self.width - 4);

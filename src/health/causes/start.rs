@@ -83,6 +83,19 @@ pub(super) fn mount_missing(facts: &Facts) -> Option<Said> {
         Regex::new(r#"source path does not exist: ([^"\s]+)|mount source path '([^']+)'|no such volume: ([^"\s]+)|error mounting "([^"]+)"|rootfs "([^"]+)""#)
             .ok()
     });
+    // An engine that refuses a start for this keeps no word of it.
+    if let Some(path) = &facts.mount_gone
+        && matches!(facts.phase(), Phase::Waiting | Phase::Ended)
+    {
+        return Some(
+            Said::failing(format!("{path} is not there, and it wants to mount it"))
+                .why("the path was removed, or was never made; the engine refuses to start it so")
+                .todo(format!(
+                    "make or mount {path} on the engine's host, then: docker start {}",
+                    facts.container.name
+                )),
+        );
+    }
     let message = refusal(facts, &MOUNT)?;
     let lower = message.to_lowercase();
     let path = PATH

@@ -246,10 +246,18 @@ fn probes_of_ours_count_behind_the_layers_before_them() {
         since: None,
     };
     let mut gathered = seen(vec![member("web", running())], &[]);
-    let probed =
-        crate::health::probe::Probed { container: "id-web".into(), latency_seconds: None, finding: Some(finding) };
+    let probed = crate::health::probe::Probed {
+        container: "id-web".into(),
+        asked: ":80/".into(),
+        latency_seconds: None,
+        finding: Some(finding),
+        unasked: None,
+    };
     gathered.probed = vec![probed.clone()];
     assert_eq!(told(&relate(&gathered, Vec::new(), None)), ["web-1 failing PROBE_REFUSED"]);
+    let unasked = Some("it is elsewhere".to_owned());
+    gathered.probed = vec![crate::health::probe::Probed { finding: None, unasked, ..probed.clone() }];
+    assert_eq!(relate(&gathered, Vec::new(), None).containers[0].passed, [Layer::Container]);
     gathered.probed = vec![crate::health::probe::Probed { finding: None, latency_seconds: Some(0.2), ..probed }];
     let report = relate(&gathered, Vec::new(), None);
     assert_eq!(report.containers[0].passed, [Layer::Container, Layer::Probe]);
