@@ -99,8 +99,8 @@ async fn what_runs_badly_is_told_by_its_check_and_by_this_machines_files() {
     );
     made.run(
         "tmpfs",
-        &["--tmpfs", "/data:size=64k"],
-        &["sh", "-c", "dd if=/dev/zero of=/data/x bs=64k count=4; sleep 1000"],
+        &["--tmpfs", "/data:size=1m"],
+        &["sh", "-c", "dd if=/dev/zero of=/data/x bs=64k count=32; sleep 1000"],
     );
     made.run("paused", &[], &["sleep", "1000"]);
     made.docker(&["pause", &made.name("paused")]);
@@ -171,6 +171,68 @@ async fn a_stack_fails_where_its_cause_is() {
     assert_eq!(behind, ["job", "web"], "{all:#?}");
     assert_eq!(of(&all, "web").blamed_on.as_ref().unwrap().name, made.name("db"));
     assert_eq!(of(&all, "web").findings[1].code, "CRASH_LOOP");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_start_or_be_found_is_told_with_its_place() {
+    let made = Made::new("health-missing");
+    let (front, back) = (made.name("front"), made.name("back"));
+    for network in [&front, &back] {
+        made.docker(&["network", "create", "--label", &made.label(), network]);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = "services: {app: {image: 'app'}, db: {image: 'ondeck-test/nosuch:${TAG:-1}'}, dev: {image: x, profiles: [dev]}}";
+    std::fs::write(dir.path().join("compose.yaml"), file).unwrap();
+    let labels = [
+        format!("com.docker.compose.project={}", made.tag),
+        "com.docker.compose.service=app".to_owned(),
+        format!("com.docker.compose.project.working_dir={}", dir.path().display()),
+        "com.docker.compose.project.config_files=compose.yaml".to_owned(),
+    ];
+    let labels: Vec<&str> = labels.iter().flat_map(|l| ["--label", l]).collect();
+    made.run("app", &labels, &["sleep", "1000"]);
+
+    let gone = dir.path().join("gone");
+    std::fs::create_dir(&gone).unwrap();
+    let (bound, label) = (made.name("bound"), made.label());
+    let mount = format!("type=bind,src={},dst=/x", gone.display());
+    made.docker(&["create", "--name", &bound, "--label", &label, "--mount", &mount, common::docker::IMAGE, "true"]);
+    std::fs::remove_dir(&gone).unwrap();
+    made.attempt(&["start", &bound]).unwrap_err();
+
+    // The test's own names stand in for those of services.
+    let db = made.name("store");
+    made.run("store", &["--network", &back], &["sleep", "1000"]);
+    let ask = format!("getent hosts {db} || {{ echo 'could not resolve host: {db}'; exit 1; }}");
+    made.run("lost", &["--network", &front], &["sh", "-c", &ask]);
+    made.run(
+        "nowhere",
+        &["--network", &front],
+        &["sh", "-c", "echo 'ping: nosuch.example: Name or service not known'; exit 2"],
+    );
+    made.run("denied", &["-u", "1000"], &["touch", "/etc/motd"]);
+    made.run("fixed", &["--read-only"], &["touch", "/srv/x"]);
+    let all = told(
+        &made,
+        &[
+            ("app", "-"),
+            ("bound", "MOUNT_MISSING"),
+            ("lost", "WRONG_NETWORK"),
+            ("nowhere", "DNS_FAILED"),
+            ("denied", "PERMISSION_DENIED"),
+            ("fixed", "READ_ONLY"),
+        ],
+    )
+    .await;
+    assert!(of(&all, "lost").cause().unwrap().todo.contains(&back), "{:#?}", of(&all, "lost"));
+    let report = report_of(&endpoint()).await;
+    let missing: Vec<&Verdict> =
+        report.containers.iter().filter(|v| v.stack.as_ref() == Some(&made.tag) && v.id.is_none()).collect();
+    assert_eq!(missing.len(), 1, "{missing:#?}");
+    assert_eq!((missing[0].name.as_str(), missing[0].cause().unwrap().code), ("db", "IMAGE_MISSING"));
+    assert!(missing[0].cause().unwrap().what.contains("ondeck-test/nosuch:${TAG:-1}"));
+    let stack = report.stacks.iter().find(|s| s.name == made.tag).unwrap();
+    assert_eq!((stack.level, stack.up, stack.all), (Level::Failing, 1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

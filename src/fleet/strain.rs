@@ -21,7 +21,14 @@ pub struct Strain {
     pub throttled: u64,
     /// Its first process.
     pub pid: Option<u32>,
+    /// Memory that files in a tmpfs and shared memory take; not read where it cannot be much.
+    pub shared: u64,
+    /// Processes that ended and that nobody reaped, as far as counts tell.
+    pub unreaped: u64,
 }
+
+/// What uses less memory than this fills no tmpfs: then its statistics, which are dear, need not be read.
+const LITTLE: u64 = 512 << 10;
 
 /// What holds back the running containers of this machine; `None` where its control groups cannot be read.
 pub fn strains() -> Option<HashMap<Id, Strain>> {
@@ -73,19 +80,24 @@ fn read(root: &Path, two: bool, place: &Path, total: u64) -> Strain {
     // "max" and version 1's number for it are no limit. Without one the rest of it need not be read.
     let limit =
         number(&text("memory", if two { "memory.max" } else { "memory.limit_in_bytes" })).filter(|l| *l < total);
-    let used = |_: &u64| {
-        let all = number(&text("memory", if two { "memory.current" } else { "memory.usage_in_bytes" }))?;
-        let cache = if two { "inactive_file" } else { "total_inactive_file" };
-        Some(all.saturating_sub(field(&text("memory", "memory.stat"), cache).unwrap_or(0)))
-    };
+    let used = number(&text("memory", if two { "memory.current" } else { "memory.usage_in_bytes" })).unwrap_or(0);
+    let stat = if limit.is_some() || used >= LITTLE { text("memory", "memory.stat") } else { String::new() };
+    let of_stat = |one: &str, other: &str| field(&stat, if two { other } else { one }).unwrap_or(0);
     let cpu = text("cpu", "cpu.stat");
+    let processes = text("memory", "cgroup.procs");
+    // Counted are threads, too, and what ended until it is reaped; listed is only what lives.
+    let counted = number(&text("pids", "pids.current")).unwrap_or(0);
+    let more = counted > processes.lines().count() as u64;
+    let living = if more { text("memory", if two { "cgroup.threads" } else { "tasks" }) } else { String::new() };
     Strain {
-        memory: limit.and_then(|limit| Some((used(&limit)?, limit))),
+        memory: limit.map(|limit| (used.saturating_sub(of_stat("total_inactive_file", "inactive_file")), limit)),
         oom_kills: field(&text("memory", if two { "memory.events" } else { "memory.oom_control" }), "oom_kill")
             .unwrap_or(0),
         periods: field(&cpu, "nr_periods").unwrap_or(0),
         throttled: field(&cpu, "nr_throttled").unwrap_or(0),
-        pid: text("memory", "cgroup.procs").lines().next().and_then(|l| l.parse().ok()),
+        pid: processes.lines().next().and_then(|l| l.parse().ok()),
+        shared: of_stat("total_shmem", "shmem"),
+        unreaped: if more { counted.saturating_sub(living.lines().count() as u64) } else { 0 },
     }
 }
 
@@ -110,14 +122,24 @@ mod tests {
         let put = |file: &str, text: &str| put(&root, &file.replace("ID", ID), text);
         put("memory/docker/ID/memory.limit_in_bytes", "9000\n");
         put("memory/docker/ID/memory.usage_in_bytes", "8500\n");
-        put("memory/docker/ID/memory.stat", "inactive_file 1\ntotal_inactive_file 500\n");
+        put("memory/docker/ID/memory.stat", "inactive_file 1\ntotal_inactive_file 500\ntotal_shmem 30\n");
+        put("pids/docker/ID/pids.current", "9\n");
+        put("memory/docker/ID/tasks", "7\n8\n17\n");
         put("memory/docker/ID/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
         put("memory/docker/ID/cgroup.procs", "7\n8\n");
         put("cpu/docker/ID/cpu.stat", "nr_periods 10\nnr_throttled 9\nthrottled_time 5\n");
         // What an engine within made is not this one's.
         put(&format!("memory/docker/ID/docker/{}/cgroup.procs", ID.replace('0', "f")), "9\n");
         let all = below(&root, &proc).unwrap();
-        let want = Strain { memory: Some((8000, 9000)), oom_kills: 2, periods: 10, throttled: 9, pid: Some(7) };
+        let want = Strain {
+            memory: Some((8000, 9000)),
+            oom_kills: 2,
+            periods: 10,
+            throttled: 9,
+            pid: Some(7),
+            shared: 30,
+            unreaped: 6,
+        };
         assert_eq!(all.into_iter().collect::<Vec<_>>(), [(ID.into(), want)]);
     }
 
@@ -130,9 +152,11 @@ mod tests {
         put(&root, "cgroup.controllers", "cpu memory");
         put(&root, &format!("{place}/memory.max"), "max\n");
         put(&root, &format!("{place}/memory.events"), "low 0\noom 1\noom_kill 1\n");
+        put(&root, &format!("{place}/memory.current"), "900000\n");
+        put(&root, &format!("{place}/memory.stat"), "anon 5\nshmem 70\n");
         put(&root, &format!("{place}/cpu.stat"), "usage_usec 7\nnr_periods 4\nnr_throttled 1\n");
         let all = below(&root, &proc).unwrap();
-        assert_eq!(all[ID], Strain { memory: None, oom_kills: 1, periods: 4, throttled: 1, pid: None });
+        assert_eq!(all[ID], Strain { oom_kills: 1, periods: 4, throttled: 1, shared: 70, ..Strain::default() });
         assert_eq!(below(&dir.path().join("none"), &proc), None);
     }
 

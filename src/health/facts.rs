@@ -97,10 +97,10 @@ pub(super) struct Facts {
     pub local: Option<Local>,
     /// What the engine remembers.
     pub past: Past,
+    /// What it binds and is not on this machine; such a start is refused.
+    pub lost: Vec<String>,
     /// Whether its image is gone from the host; `None` where that is not known.
     pub image_gone: Option<bool>,
-    /// A path of the host that it wants to mount and that is not there.
-    pub mount_gone: Option<String>,
     /// Who has the port of the host that it wants.
     pub holder: Option<String>,
     /// Whether its health flapped when it was looked at before.
@@ -222,14 +222,6 @@ impl Facts {
         self.more.as_ref().and_then(|m| m.probes.last())
     }
 
-    /// The paths of the host that have to be there when it starts: of `--mount`, since the engine makes those of `-v`.
-    pub(super) fn sources(&self) -> impl Iterator<Item = &str> {
-        let mounts = self.raw("/HostConfig/Mounts").as_array().into_iter().flatten();
-        mounts
-            .filter(|m| m["Type"] == "bind" && m["BindOptions"]["CreateMountpoint"] != true)
-            .filter_map(|m| m["Source"].as_str())
-    }
-
     /// What a field of the inspection says, such as `/HostConfig/ReadonlyRootfs`.
     pub(super) fn raw(&self, pointer: &str) -> &Value {
         const NOTHING: &Value = &Value::Null;
@@ -255,10 +247,17 @@ impl Facts {
         self.said().find(|line| has(line, words)).map(short)
     }
 
-    /// The last lines that it printed, oldest first.
+    /// The last lines that it printed, oldest first; what it says again and again is told once.
     pub(super) fn last_lines(&self, n: usize) -> Vec<String> {
-        let mut lines: Vec<String> =
-            self.log.iter().rev().filter(|l| !l.text.trim().is_empty()).take(n).map(|l| short(&l.text)).collect();
+        let mut lines: Vec<String> = Vec::new();
+        for line in self.log.iter().rev().map(|l| short(&l.text)).filter(|l| !l.is_empty()) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+            if lines.len() == n {
+                break;
+            }
+        }
         lines.reverse();
         lines
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::config;
 use crate::engine::model::{Container, Health, Id, Image, State};
@@ -21,7 +22,7 @@ use crate::stacks::{self, Waits};
 use super::causes::port_wanted;
 use super::facts::{Facts, LATELY, Line, Past};
 use super::look::Picture;
-use super::machine::{FLOOD, Machine};
+use super::machine::{FLOOD, Machine, USUAL};
 use super::probe::{Probed, probe};
 use super::{Level, Report};
 
@@ -45,8 +46,6 @@ pub(super) struct Around {
     machine: Option<Machine>,
     /// The past of each container; `None` where the engine does not tell.
     past: Option<HashMap<Id, Past>>,
-    /// Whether the machine is the engine's for sure.
-    same: bool,
 }
 
 /// A service that a compose file names and that has no container, though its image is not there to make one of.
@@ -83,19 +82,8 @@ pub(super) struct Gathered {
 pub(super) async fn around(engine: &Engine, now: Timestamp) -> Around {
     let local = engine.endpoint().is_local();
     let machine = tokio::task::spawn_blocking(move || if local { Machine::read() } else { None });
-    let past = engine.past_events(now - BACK, now, &Past::ACTIONS);
-    let info = async { if local { engine.info().await.ok() } else { None } };
-    // An engine that refuses its events or its own description is judged without them.
-    let (machine, past, info) = tokio::join!(machine, past, info);
-    let mut machine = machine.ok().flatten();
-    let mut same = false;
-    if let (Some(machine), Some(info)) = (&mut machine, &info)
-        && !info.root_dir.is_empty()
-    {
-        let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        same = here.trim() == info.name;
-        machine.enter(Path::new(&info.root_dir));
-    }
+    // An engine that refuses its events is judged without them.
+    let (machine, past) = tokio::join!(machine, engine.past_events(now - BACK, now, &Past::ACTIONS));
     let past = past.ok().map(|events| {
         let mut all = HashMap::<Id, Past>::new();
         for event in &events {
@@ -103,7 +91,32 @@ pub(super) async fn around(engine: &Engine, now: Timestamp) -> Around {
         }
         all
     });
-    Around { machine, past, same }
+    Around { machine: machine.ok().flatten(), past }
+}
+
+/// Reads what lies where the engine keeps its data; whether this machine is the engine's own for sure.
+async fn enter(engine: &Engine, picture: &Picture, machine: Option<Machine>) -> (Option<Machine>, bool) {
+    let Some(mut machine) = machine else { return (None, false) };
+    let usual = Path::new(USUAL);
+    let info = match &picture.engine {
+        Some(info) => Some((**info).clone()),
+        // Mostly it can be seen, and need not be asked for.
+        None if machine.keeps(usual, picture.containers.keys()) => None,
+        None => engine.info().await.ok(),
+    };
+    let root = info.as_ref().map_or(usual, |info| Path::new(&info.root_dir)).to_owned();
+    let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let same = picture.containers.keys().any(|id| machine.containers.contains_key(id))
+        || info.as_ref().is_some_and(|info| here.trim() == info.name);
+    if !same || root.as_os_str().is_empty() || (info.is_none() && !machine.keeps(usual, picture.containers.keys())) {
+        return (Some(machine), same);
+    }
+    let listed: Vec<_> = picture.containers.values().cloned().collect();
+    let entered = tokio::task::spawn_blocking(move || {
+        machine.enter(&root, &listed);
+        machine
+    });
+    (entered.await.ok(), true)
 }
 
 /// Looks closer at what `picture` shows.
@@ -115,9 +128,8 @@ pub(super) async fn gather(
     config: &config::Health,
     now: Timestamp,
 ) -> Gathered {
-    let Around { machine, past, same } = around;
-    let knows = |machine: &Machine| picture.containers.keys().any(|id| machine.containers.contains_key(id));
-    let same = same || machine.as_ref().is_some_and(knows);
+    let Around { machine, past } = around;
+    let (machine, same) = enter(engine, picture, machine).await;
     let look = Look { engine, now, past: &past, before };
     let wanted = look.suspicious(picture, machine.as_ref());
     let running: Vec<&Container> =
@@ -147,6 +159,9 @@ pub(super) async fn gather(
             Some(Err(e)) => gathered.unknown = Some(not_everything(e)),
             None => {}
         }
+        if same {
+            facts.lost = lost(&facts);
+        }
         if let Some(port) = facts.refusal().and_then(port_wanted) {
             let holds = |c: &&Arc<Container>| c.id != *id && c.ports.iter().any(|p| p.host == Some(port));
             facts.holder = picture.containers.values().find(holds).map(|c| c.name.clone());
@@ -171,16 +186,19 @@ pub(super) async fn gather(
         }
     }
     gathered.disk = machine.filter(|_| same).and_then(|m| m.disk);
-    // Where the engine's data lies here, its paths are those of this machine.
-    if gathered.disk.is_some() {
-        let gone =
-            |path: &&str| std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-        for facts in gathered.facts.values_mut() {
-            let path = facts.sources().find(gone).map(str::to_owned);
-            facts.mount_gone = path;
-        }
-    }
     gathered
+}
+
+/// Paths of this machine that a container binds and that are not there. Binds of the older kind are made by the engine.
+fn lost(facts: &Facts) -> Vec<String> {
+    if facts.container.state.is_up() {
+        return Vec::new();
+    }
+    let mounts = facts.raw("/HostConfig/Mounts").as_array().map(Vec::as_slice).unwrap_or_default();
+    let bound = |m: &&Value| m["Type"] == "bind" && m["BindOptions"]["CreateMountpoint"] != true;
+    let paths = mounts.iter().filter(bound).filter_map(|m| m["Source"].as_str());
+    let gone = |path: &&str| std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+    paths.filter(gone).map(|p| crate::text::clean(p).into_owned()).collect()
 }
 
 fn not_everything(error: EngineError) -> EngineError {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::config;
 use crate::engine::Engine;
-use crate::engine::model::{Container, Id, Image, Network};
+use crate::engine::model::{Container, EngineInfo, Id, Image, Network};
 use crate::fleet::Snapshot;
 use crate::text::size;
 
@@ -23,6 +23,8 @@ const LEAST: u64 = 2 << 30;
 pub struct Picture {
     /// How the host is called.
     pub host: String,
+    /// What the engine says of itself; asked for where it is needed.
+    pub engine: Option<Arc<EngineInfo>>,
     /// Containers, running or not.
     pub containers: BTreeMap<Id, Arc<Container>>,
     /// Networks.
@@ -36,6 +38,7 @@ impl Picture {
     pub fn of(snap: &Snapshot) -> Self {
         Self {
             host: snap.host.clone(),
+            engine: snap.engine.clone(),
             containers: snap.containers.clone(),
             networks: Some(snap.networks.clone()),
             images: Some(snap.images.clone()),

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::statvfs;
 
-use crate::engine::model::Id;
+use crate::engine::model::{Container, Id};
 use crate::fleet::{Strain, container_in, strains};
 use crate::text::clean;
 
@@ -17,6 +18,8 @@ pub(super) const WINDOW: Duration = Duration::from_millis(600);
 pub(super) const MANY_ZOMBIES: usize = 5;
 /// Bytes of log a second that no disk bears for long.
 pub(super) const FLOOD: u64 = 256 << 10;
+/// Where engines keep their data unless they are told otherwise.
+pub(super) const USUAL: &str = "/var/lib/docker";
 /// A log file of this size is looked at for its growth.
 const GROWN: u64 = 1 << 20;
 
@@ -103,7 +106,7 @@ pub(super) struct Disk {
 pub(super) struct Machine {
     /// Running containers, of whichever engine.
     pub containers: HashMap<Id, Local>,
-    /// Where the engine keeps its data.
+    /// Where the engine keeps its data; empty while that is not known.
     root: PathBuf,
     /// The disk of it.
     pub disk: Option<Disk>,
@@ -113,36 +116,52 @@ pub(super) struct Machine {
 impl Machine {
     /// Reads all that needs no word of an engine; `None` where this machine's control groups cannot be read.
     pub(super) fn read() -> Option<Self> {
-        let strains = strains()?;
         let mut containers: HashMap<Id, Local> =
-            strains.into_iter().map(|(id, strain)| (id, Local { strain, ..Local::default() })).collect();
-        if !containers.is_empty() {
+            strains()?.into_iter().map(|(id, strain)| (id, Local { strain, ..Local::default() })).collect();
+        if containers.values().any(|l| l.strain.unreaped >= MANY_ZOMBIES as u64) {
             for (id, (pid, name)) in zombies() {
                 if let Some(local) = containers.get_mut(id.as_str()) {
                     local.zombies.insert(pid, name);
                 }
             }
-            let mut rooms = HashMap::new();
-            for local in containers.values_mut() {
-                local.full = local.strain.pid.map(|pid| full(pid, &mut rooms)).unwrap_or_default();
-            }
+        }
+        let mut rooms = HashMap::new();
+        for local in containers.values_mut().filter(|l| l.strain.shared > 0) {
+            local.full = local.strain.pid.map(|pid| full(pid, &mut rooms)).unwrap_or_default();
         }
         Some(Self { containers, root: PathBuf::new(), disk: None, taken: Instant::now() })
     }
 
-    /// Reads what lies where the engine keeps its data.
-    pub(super) fn enter(&mut self, root: &Path) {
+    /// Whether an engine that knows one of these containers has its data at `root`.
+    pub(super) fn keeps<'a>(&self, root: &Path, mut ids: impl Iterator<Item = &'a Id>) -> bool {
+        ids.any(|id| self.containers.contains_key(id) && root.join("containers").join(&**id).is_dir())
+    }
+
+    /// Reads what lies where the engine keeps its data, and where its containers mount something.
+    pub(super) fn enter(&mut self, root: &Path, listed: &[Arc<Container>]) {
         self.root = root.to_owned();
         self.disk = room(root).map(|(free, size, _)| Disk { dir: root.to_owned(), free, size });
-        if let Ok(stat) = rustix::fs::stat(root) {
-            for local in self.containers.values_mut() {
-                local.full.retain(|full| full.device != stat.st_dev);
+        let own = rustix::fs::stat(root).map(|stat| stat.st_dev).ok();
+        for container in listed {
+            let Some(local) = self.containers.get_mut(&container.id) else { continue };
+            for mount in container.mounts.iter().filter(|m| m.writable && !m.source.is_empty()) {
+                let Ok(stat) = rustix::fs::stat(&mount.source) else { continue };
+                let known = local.full.iter().any(|f| f.device == stat.st_dev);
+                // What is on the host's own disk is the host's trouble.
+                if Some(stat.st_dev) == own || known {
+                    continue;
+                }
+                if let Some((size, inodes)) = room(Path::new(&mount.source)).and_then(is_full) {
+                    let (target, kind) = (mount.target.clone(), mount.kind.clone());
+                    local.full.push(Full { target, kind, size, inodes, device: stat.st_dev });
+                }
             }
-        }
-        for (id, local) in &mut self.containers {
-            let Ok(meta) = std::fs::metadata(log_path(root, id)) else { continue };
+            let Ok(meta) = std::fs::metadata(log_path(root, &container.id)) else { continue };
             let lately = meta.modified().ok().and_then(|m| m.elapsed().ok()).is_some_and(|age| age.as_secs() < 2);
             local.log = Some(LogFile { bytes: meta.len(), per_second: u64::from(lately) });
+        }
+        for local in self.containers.values_mut() {
+            local.full.retain(|full| Some(full.device) != own);
         }
     }
 
@@ -228,9 +247,8 @@ fn full(pid: u32, rooms: &mut HashMap<u64, Option<(u64, u64, bool)>>) -> Vec<Ful
     let mut found = Vec::new();
     for (device, target, kind) in text.lines().filter_map(mount) {
         let path = proc.join("root").join(target.trim_start_matches('/'));
-        let Some((free, size, inodes)) = *rooms.entry(device).or_insert_with(|| room(&path)) else { continue };
-        if size > 0 && (free < size / 50 || inodes) {
-            let inodes = free >= size / 50;
+        let room = *rooms.entry(device).or_insert_with(|| room(&path));
+        if let Some((size, inodes)) = room.and_then(is_full) {
             found.push(Full {
                 target: clean(&target).into_owned(),
                 kind: clean(kind).into_owned(),
@@ -241,6 +259,12 @@ fn full(pid: u32, rooms: &mut HashMap<u64, Option<(u64, u64, bool)>>) -> Vec<Ful
         }
     }
     found
+}
+
+/// Of room that is used up: how large it is, and whether what lacks is room for more files.
+const fn is_full((free, size, no_files): (u64, u64, bool)) -> Option<(u64, bool)> {
+    let used_up = free < size / 50;
+    if size > 0 && (used_up || no_files) { Some((size, !used_up)) } else { None }
 }
 
 /// Device, target and kind of a mount that can be written and whose room is its own.

@@ -132,10 +132,9 @@ pub(super) fn crash_loop(facts: &Facts) -> Option<Said> {
 }
 
 pub(super) fn exited(facts: &Facts) -> Option<Said> {
-    if facts.phase() != Phase::Ended {
-        return None;
-    }
-    let end = facts.end()?;
+    // What has a rule of its own is not told twice.
+    let own = |end: &End| end.oom || matches!(end.code, Some(126 | 127 | 132 | 134..=139 | 159));
+    let end = facts.end().filter(|end| facts.phase() == Phase::Ended && !own(end))?;
     let told = explained(facts, end);
     Some(
         Said::failing(format!("ended with exit code {}", code_words(end)))

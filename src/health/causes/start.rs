@@ -83,17 +83,15 @@ pub(super) fn mount_missing(facts: &Facts) -> Option<Said> {
         Regex::new(r#"source path does not exist: ([^"\s]+)|mount source path '([^']+)'|no such volume: ([^"\s]+)|error mounting "([^"]+)"|rootfs "([^"]+)""#)
             .ok()
     });
-    // An engine that refuses a start for this keeps no word of it.
-    if let Some(path) = &facts.mount_gone
-        && matches!(facts.phase(), Phase::Waiting | Phase::Ended)
-    {
+    // Engines up to 25 or so keep no word of such a start.
+    if let Some(path) = facts.lost.first().filter(|_| matches!(facts.phase(), Phase::Waiting | Phase::Ended)) {
+        let said = Said::new(
+            if facts.phase() == Phase::Waiting { Level::Failing } else { Level::Degraded },
+            format!("{path} is not there, and it wants to mount it"),
+        );
         return Some(
-            Said::failing(format!("{path} is not there, and it wants to mount it"))
-                .why("the path was removed, or was never made; the engine refuses to start it so")
-                .todo(format!(
-                    "make or mount {path} on the engine's host, then: docker start {}",
-                    facts.container.name
-                )),
+            said.why("the engine refuses to start it without: the path was removed, was never made, or its disk is not mounted")
+                .todo(format!("make or mount {path} on the engine's host, then: docker start {}", facts.container.name)),
         );
     }
     let message = refusal(facts, &MOUNT)?;
@@ -221,6 +219,16 @@ mod tests {
             assert_eq!(codes(&facts), [code], "{message}");
             assert_eq!(cause(&facts).evidence.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_path_that_is_gone_is_told_though_the_engine_kept_no_word_of_it() {
+        let mut facts = refused_with("");
+        facts.lost = vec!["/srv/data".into()];
+        assert_eq!((codes(&facts)[0], level(&facts)), ("MOUNT_MISSING", Level::Failing));
+        let mut facts = ended(1);
+        facts.lost = vec!["/srv/data".into()];
+        assert_eq!(codes(&facts), ["EXITED", "MOUNT_MISSING"]);
     }
 
     #[test]

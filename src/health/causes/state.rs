@@ -23,7 +23,7 @@ pub(super) fn paused(facts: &Facts) -> Option<Said> {
 
 pub(super) fn not_started(facts: &Facts) -> Option<Said> {
     // Whether anyone expects it to run is told by its neighbours.
-    (facts.phase() == Phase::Waiting).then(|| {
+    (facts.phase() == Phase::Waiting && facts.lost.is_empty()).then(|| {
         Said::new(Level::Off, "made, but never started")
             .todo(format!("if it is to run: docker start {}", facts.container.name))
     })

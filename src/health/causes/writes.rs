@@ -162,6 +162,7 @@ pub(super) fn permission_denied(facts: &Facts) -> Option<Said> {
         .as_str()
         .filter(|u| !u.is_empty())
         .map_or_else(|| "its user".to_owned(), |u| format!("its user {}", crate::text::clean(u)));
+    let uid = facts.raw("/Config/User").as_str().filter(|u| !u.is_empty()).unwrap_or("UID");
     let place = path.as_deref().and_then(|path| place_of(facts, path));
     let what = path
         .as_ref()
@@ -173,10 +174,13 @@ pub(super) fn permission_denied(facts: &Facts) -> Option<Said> {
         ),
         Some(p) => (
             format!("{} belongs to another user", p.words()),
-            format!(
-                "give it to the user it runs as (chown -R UID {}), or set user: to the owner",
-                if p.kind == "bind" { p.source.as_str() } else { p.target.as_str() }
-            ),
+            match p.kind.as_str() {
+                "bind" => format!("on the host: chown -R {uid} {}; or set user: to its owner", p.source),
+                _ => format!(
+                    "docker run --rm -u 0 -v {}:{} {} chown -R {uid} {}",
+                    p.source, p.target, facts.container.image, p.target
+                ),
+            },
         ),
         None => (
             "owner or mode of the file do not let it".to_owned(),
