@@ -23,7 +23,7 @@ use super::causes::port_wanted;
 use super::facts::{Facts, LATELY, Line, Past};
 use super::look::Picture;
 use super::machine::{FLOOD, Machine, USUAL};
-use super::probe::{Probed, probe};
+use super::probe::{Probed, Prober, probe};
 use super::{Level, Report};
 
 /// Containers looked at closer at once.
@@ -119,13 +119,14 @@ async fn enter(engine: &Engine, picture: &Picture, machine: Option<Machine>) -> 
     (entered.await.ok(), true)
 }
 
-/// Looks closer at what `picture` shows.
+/// Looks closer at what `picture` shows. A prober knows which probes are due; without one all are made.
 pub(super) async fn gather(
     engine: &Engine,
     picture: &Picture,
     around: Around,
     before: Option<&Report>,
     config: &config::Health,
+    prober: Option<&mut Prober>,
     now: Timestamp,
 ) -> Gathered {
     let Around { machine, past } = around;
@@ -137,8 +138,13 @@ pub(super) async fn gather(
     let stacks = stacks_of(picture.containers.values());
     let read = stacks.clone();
     let files = tokio::task::spawn_blocking(move || read_stacks(&read));
-    let (mut closer, machine, probed, files) =
-        tokio::join!(look.all(wanted), again(machine), probe(engine, &running, config), files);
+    let probed = async {
+        match prober {
+            Some(prober) => prober.probe(engine, &running, config).await,
+            None => probe(engine, &running, config).await,
+        }
+    };
+    let (mut closer, machine, probed, files) = tokio::join!(look.all(wanted), again(machine), probed, files);
     // What answers as it should not wants an explanation, too.
     let failed = |c: &&Arc<Container>| probed.iter().any(|p| p.container == c.id && p.finding.is_some());
     let more = picture.containers.values().filter(failed).filter(|c| !closer.contains_key(&c.id));

@@ -12,6 +12,7 @@ use crate::fleet::Snapshot;
 use crate::text::size;
 
 use super::machine::Disk;
+use super::probe::Prober;
 use super::relate::relate;
 use super::{Finding, Layer, Level, Report, gather};
 
@@ -50,7 +51,20 @@ impl Picture {
 pub async fn look_at(engine: &Engine, picture: &Picture, before: Option<&Report>, config: &config::Health) -> Report {
     let now = Timestamp::now();
     let around = gather::around(engine, now).await;
-    report(engine, picture, around, before, config, now).await
+    report(engine, picture, around, before, config, None, now).await
+}
+
+/// As [`look_at`], with probes made only when they are due.
+pub(super) async fn look_again(
+    engine: &Engine,
+    picture: &Picture,
+    before: Option<&Report>,
+    config: &config::Health,
+    prober: &mut Prober,
+) -> Report {
+    let now = Timestamp::now();
+    let around = gather::around(engine, now).await;
+    report(engine, picture, around, before, config, Some(prober), now).await
 }
 
 /// Lists, and looks: everything that `ondeck health` says of one engine. What cannot be told is in the report.
@@ -62,7 +76,7 @@ pub async fn look(engine: &Engine, host: &str, config: &config::Health) -> Repor
         Ok(containers) => {
             let containers = containers.into_iter().map(|c| (c.id.clone(), Arc::new(c))).collect();
             let picture = Picture { host: host.to_owned(), containers, ..Picture::default() };
-            report(engine, &picture, around, None, config, now).await
+            report(engine, &picture, around, None, config, None, now).await
         }
         Err(error) => Report { host: host.to_owned(), taken: now, unknown: Some(error), ..Report::default() },
     }
@@ -74,9 +88,10 @@ async fn report(
     around: gather::Around,
     before: Option<&Report>,
     config: &config::Health,
+    prober: Option<&mut Prober>,
     now: Timestamp,
 ) -> Report {
-    let mut gathered = gather::gather(engine, picture, around, before, config, now).await;
+    let mut gathered = gather::gather(engine, picture, around, before, config, prober, now).await;
     let unknown = gathered.unknown.take();
     let findings = gathered.disk.as_ref().and_then(host_disk).into_iter().collect();
     Report { host: picture.host.clone(), taken: now, unknown, ..relate(&gathered, findings, before) }

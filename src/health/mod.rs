@@ -6,18 +6,22 @@
 mod causes;
 mod facts;
 mod gather;
+mod heal;
 mod history;
 mod look;
 mod machine;
 mod monitor;
 mod narrow;
+mod notify;
 mod probe;
 mod relate;
 mod report;
 
+pub use heal::{Healed, Healer, LABEL as HEAL_LABEL, Outcome, Plan, plan, wanted};
 pub use history::{Course, Share, course};
 pub use look::{Picture, look, look_at};
 pub use monitor::Monitor;
+pub use notify::{Delivery, ENGINE, HOST, Herald, Kind, Notice, Settling};
 pub use probe::{Probed, Prober, probe};
 pub use report::{Blame, Finding, Layer, Level, Report, StackVerdict, Verdict};
 

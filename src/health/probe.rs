@@ -31,6 +31,8 @@ use self::ask::{Ask, Asks, What};
 use self::place::{Spot, Ways};
 use super::{Finding, Layer, Level};
 
+pub(super) use self::tls::roots;
+
 /// Probes under way at once.
 const AT_ONCE: usize = 16;
 /// How long one waits for the engine's proxy to notice that nothing is behind a published port.

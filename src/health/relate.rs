@@ -67,9 +67,8 @@ fn party<'a>(facts: &'a Facts, gathered: &Gathered) -> Party<'a> {
         verdict.latency_seconds = probed.latency_seconds.or(verdict.latency_seconds);
         match &probed.finding {
             Some(finding) => verdict.findings.push(finding.clone()),
-            None if probed.unasked.is_none() && !verdict.passed.contains(&Layer::Probe) => {
-                verdict.passed.push(Layer::Probe)
-            }
+            None if probed.unasked.is_some() => verdict.unprobed.clone_from(&probed.unasked),
+            None if !verdict.passed.contains(&Layer::Probe) => verdict.passed.push(Layer::Probe),
             None => {}
         }
     }

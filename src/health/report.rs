@@ -112,6 +112,8 @@ pub struct Verdict {
     pub passed: Vec<Layer>,
     /// What the newest probe of ours took, in seconds.
     pub latency_seconds: Option<f64>,
+    /// Why a probe that was asked for cannot be made from here; it then says nothing, good or bad.
+    pub unprobed: Option<String>,
 }
 
 /// What is said of a stack as a whole.

@@ -87,6 +87,11 @@ pub struct Hint {
     pub note: Option<String>,
 }
 
+/// A text without what looks like a secret, for whoever sends it elsewhere.
+pub fn redacted(text: &str, secrets: &Secrets) -> String {
+    redact::Redactor::new(secrets, &[]).text(text)
+}
+
 /// The hint for a step of a ladder, in an assistant's words where there is one that answers.
 ///
 /// The last step of a ladder is the lab's own answer; it is given as it stands. Asked once more, the assistant may say

@@ -1,4 +1,4 @@
-//! What is kept over time: attempts and their reports, hints that were taken, sessions that were.
+//! What is kept over time: attempts and their reports, hints that were taken, sessions that were, how containers fared.
 //!
 //! One `SQLite` database in the person's data directory. It keeps history, never what Docker itself knows, and knows no
 //! judge: a report is JSON. Several panels and commands may use it at once. What is written is there whole or not at
@@ -8,6 +8,7 @@
 mod attempts;
 mod changes;
 mod error;
+mod health;
 mod model;
 mod open;
 mod people;
@@ -23,8 +24,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 pub use error::{StoreError, StoreTrouble};
 pub use model::{
-    Attempt, AttemptFile, AttemptId, ChangeKind, Changes, CheckChange, FileChange, Mode, NewAttempt, PastSession,
-    Progress, SessionOf, TakenHint, Verdict, Wanted,
+    Attempt, AttemptFile, AttemptId, ChangeKind, Changes, CheckChange, Condition, FileChange, HealAct, HealId,
+    HealthChange, HealthPast, HealthSeen, Mode, NewAttempt, PastSession, Progress, SessionOf, TakenHint, Verdict,
+    Wanted,
 };
 
 /// The variable that names the history's file in place of the usual one.

@@ -276,3 +276,88 @@ pub struct CheckChange {
     /// How it ended after.
     pub after: Option<String>,
 }
+
+/// How well a container was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Condition {
+    /// Stopped in order, removed, or never started.
+    Off,
+    /// It did what it should.
+    Healthy,
+    /// It worked, but not as it should.
+    Degraded,
+    /// It did not work.
+    Failing,
+}
+
+impl Condition {
+    /// Its name: `off`, `healthy`, `degraded`, `failing`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Failing => "failing",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [Self::Off, Self::Healthy, Self::Degraded, Self::Failing].into_iter().find(|c| c.name() == name)
+    }
+}
+
+/// How a container is seen to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthSeen {
+    /// Its name.
+    pub name: String,
+    /// How well it is.
+    pub level: Condition,
+    /// What is wrong; empty when nothing is.
+    pub code: String,
+    /// The same in words.
+    pub what: String,
+    /// Since when, by the engine; counts when nothing is known of it yet.
+    pub since: Option<Timestamp>,
+}
+
+/// One change of a container's health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthChange {
+    /// When.
+    pub at: Timestamp,
+    /// How well it was from then on.
+    pub level: Condition,
+    /// What was wrong; empty when nothing was.
+    pub code: String,
+    /// The same in words.
+    pub what: String,
+}
+
+/// How a container fared.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HealthPast {
+    /// Its changes, the oldest first; the first may be of before the time that was asked for.
+    pub changes: Vec<HealthChange>,
+    /// When somebody looked: from and until.
+    pub watched: Vec<(Timestamp, Timestamp)>,
+}
+
+/// The number of a restart; later ones are higher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HealId(pub(super) i64);
+
+/// A restart of what was not well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealAct {
+    /// Its number.
+    pub id: HealId,
+    /// The container's name.
+    pub name: String,
+    /// When it began.
+    pub at: Timestamp,
+    /// What was wrong.
+    pub code: String,
+    /// How it ended: `restarted`, or why it could not be; `None` while nobody knows.
+    pub outcome: Option<String>,
+}

@@ -14,7 +14,10 @@ use super::error::{StoreError, StoreTrouble, is_busy};
 
 /// The forms of the file, each made of the one before. One that was released is never changed: a new form is a new
 /// file with the next number, and a line here.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "history", include_str!("migrations/0001_history.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "history", include_str!("migrations/0001_history.sql")),
+    (2, "health", include_str!("migrations/0002_health.sql")),
+];
 
 /// `application_id` of our files; the first migration sets it.
 const APPLICATION: i32 = i32::from_be_bytes(*b"ondk");

@@ -455,6 +455,140 @@ async fn a_write_that_is_dropped_leaves_nothing() {
     store.add_attempt(&new).await.unwrap();
 }
 
+fn seen(name: &str, level: Condition, code: &str) -> HealthSeen {
+    HealthSeen { name: name.into(), level, code: code.into(), what: code.to_lowercase(), since: None }
+}
+
+#[tokio::test]
+async fn changes_of_health_are_written_once_however_many_look() {
+    let (_dir, store) = fresh().await;
+    let other = Store::open(store.path()).await.unwrap();
+    let well = [seen("web", Condition::Healthy, ""), seen("db", Condition::Healthy, "")];
+    let ill = [seen("web", Condition::Failing, "UNHEALTHY"), seen("db", Condition::Healthy, "")];
+    for (at_second, all) in [(100, &well), (110, &well), (120, &ill), (130, &ill), (140, &well)] {
+        store.health_seen("h", all, at(at_second)).await.unwrap();
+        let since = other.health_seen("h", all, at(at_second + 1)).await.unwrap();
+        assert_eq!(since["db"], at(100));
+    }
+    // One that looked earlier and comes late tells nothing new.
+    other.health_seen("h", &ill, at(139)).await.unwrap();
+    let past = store.health_past("h", "web", at(0)).await.unwrap();
+    let levels: Vec<_> = past.changes.iter().map(|c| (c.at, c.level, c.code.as_str())).collect();
+    assert_eq!(
+        levels,
+        [
+            (at(100), Condition::Healthy, ""),
+            (at(120), Condition::Failing, "UNHEALTHY"),
+            (at(140), Condition::Healthy, "")
+        ]
+    );
+    assert_eq!(store.health_past("h", "db", at(0)).await.unwrap().changes.len(), 1);
+    assert_eq!(store.health_past("elsewhere", "web", at(0)).await.unwrap(), HealthPast::default());
+    // From the middle on: with how it was then.
+    assert_eq!(store.health_past("h", "web", at(125)).await.unwrap().changes.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_removed_is_off_and_another_cause_keeps_the_time_of_the_level() {
+    let (_dir, store) = fresh().await;
+    let began = HealthSeen { since: Some(at(50)), ..seen("web", Condition::Failing, "EXITED") };
+    store.health_seen("h", &[began], at(100)).await.unwrap();
+    let since = store.health_seen("h", &[seen("web", Condition::Failing, "OOM_KILLED")], at(110)).await.unwrap();
+    assert_eq!(since["web"], at(50), "what the engine knew of before");
+    store.health_seen("h", &[], at(120)).await.unwrap();
+    store.health_seen("h", &[], at(130)).await.unwrap();
+    let past = store.health_past("h", "web", at(0)).await.unwrap();
+    let last = past.changes.last().unwrap();
+    assert_eq!((past.changes.len(), last.at, last.level, last.what.as_str()), (3, at(120), Condition::Off, "removed"));
+}
+
+#[tokio::test]
+async fn watching_is_one_span_as_long_as_somebody_goes_on() {
+    let (_dir, store) = fresh().await;
+    for second in [0, 60, 30, 120, 600, 660] {
+        store.health_watched("h", at(second)).await.unwrap();
+    }
+    let past = store.health_past("h", "web", at(0)).await.unwrap();
+    assert_eq!(past.watched, [(at(0), at(120)), (at(600), at(660))]);
+    assert_eq!(store.health_past("h", "web", at(121)).await.unwrap().watched, [(at(600), at(660))]);
+}
+
+#[tokio::test]
+async fn old_health_is_forgotten_but_for_how_things_were() {
+    let (_dir, store) = fresh().await;
+    let day = 86_400;
+    for (n, second) in [0, day, 2 * day].into_iter().enumerate() {
+        let level = if n == 1 { Condition::Failing } else { Condition::Healthy };
+        store.health_seen("h", &[seen("web", level, "")], at(second)).await.unwrap();
+    }
+    store
+        .health_seen("h", &[seen("web", Condition::Healthy, ""), seen("job", Condition::Healthy, "")], at(2 * day + 1))
+        .await
+        .unwrap();
+    store.health_seen("h", &[seen("web", Condition::Healthy, "")], at(2 * day + 2)).await.unwrap();
+    store.health_watched("h", at(0)).await.unwrap();
+    store.heal_begins("h", "web", "UNHEALTHY", at(0), None).await.unwrap().unwrap();
+    store.health_watched("h", at(20 * day)).await.unwrap();
+    let past = store.health_past("h", "web", at(0)).await.unwrap();
+    assert_eq!(past.changes.iter().map(|c| c.at).collect::<Vec<_>>(), [at(2 * day)], "how it was eight days ago");
+    assert_eq!(past.watched, [(at(20 * day), at(20 * day))]);
+    assert_eq!(store.health_past("h", "job", at(0)).await.unwrap().changes, []);
+    assert_eq!(store.heals("h", 10).await.unwrap(), []);
+    // One that is never at rest does not fill the disk.
+    for n in 0..health::CHANGES + 20 {
+        let level = if n % 2 == 0 { Condition::Failing } else { Condition::Healthy };
+        store.health_seen("h", &[seen("web", level, "")], at(20 * day + n + 1)).await.unwrap();
+    }
+    store.health_watched("h", at(20 * day + 2000)).await.unwrap();
+    let past = store.health_past("h", "web", at(0)).await.unwrap();
+    assert_eq!(past.changes.len() as i64, health::CHANGES);
+}
+
+#[tokio::test]
+async fn a_change_is_dated_by_the_engine_where_it_knows_better() {
+    let (_dir, store) = fresh().await;
+    let of = |level, since| HealthSeen { since: Some(at(since)), ..seen("web", level, "") };
+    store.health_seen("h", &[of(Condition::Healthy, 10)], at(100)).await.unwrap();
+    // It failed while nobody looked.
+    let since = store.health_seen("h", &[of(Condition::Failing, 150)], at(200)).await.unwrap();
+    assert_eq!(since["web"], at(150));
+    // The container runs since 10; that it works again was seen at 300.
+    let since = store.health_seen("h", &[of(Condition::Healthy, 10)], at(300)).await.unwrap();
+    assert_eq!(since["web"], at(300));
+}
+
+#[tokio::test]
+async fn nobody_is_told_twice() {
+    let (_dir, store) = fresh().await;
+    let other = Store::open(store.path()).await.unwrap();
+    assert!(store.health_told("h", "web", Some(Condition::Failing), at(1)).await.unwrap());
+    assert!(!other.health_told("h", "web", Some(Condition::Failing), at(2)).await.unwrap());
+    assert_eq!(other.health_known("h").await.unwrap()["web"], Condition::Failing);
+    assert!(other.health_told("h", "web", Some(Condition::Degraded), at(3)).await.unwrap());
+    assert!(other.health_told("h", "web", None, at(4)).await.unwrap());
+    assert!(!store.health_told("h", "web", None, at(5)).await.unwrap());
+    assert!(store.health_known("h").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_restart_is_begun_by_one_only() {
+    let (_dir, store) = fresh().await;
+    let first = store.heal_begins("h", "web", "UNHEALTHY", at(10), None).await.unwrap().unwrap();
+    assert_eq!(store.heal_begins("h", "web", "UNHEALTHY", at(11), None).await.unwrap(), None);
+    store.heal_begins("h", "db", "UNHEALTHY", at(11), None).await.unwrap().unwrap();
+    store.heal_ended(first, "restarted").await.unwrap();
+    let second = store.heal_begins("h", "web", "PROBE_REFUSED", at(99), Some(first)).await.unwrap().unwrap();
+    assert_eq!(store.heal_begins("h", "web", "UNHEALTHY", at(99), Some(first)).await.unwrap(), None);
+    let acts = store.heals("h", 10).await.unwrap();
+    let shown: Vec<_> = acts.iter().map(|a| (a.name.as_str(), a.code.as_str(), a.outcome.as_deref())).collect();
+    assert_eq!(
+        shown,
+        [("web", "PROBE_REFUSED", None), ("db", "UNHEALTHY", None), ("web", "UNHEALTHY", Some("restarted"))]
+    );
+    assert_eq!(acts[0].id, second);
+    assert_eq!(store.heals("h", 1).await.unwrap().len(), 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 

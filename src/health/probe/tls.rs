@@ -24,7 +24,7 @@ use crate::text::{clean, duration, fit};
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The issuers that this machine trusts, read once; empty where it has none.
-pub(super) async fn roots() -> Arc<RootCertStore> {
+pub(in crate::health) async fn roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     if let Some(roots) = ROOTS.get() {
         return roots.clone();

@@ -248,10 +248,9 @@ fn probes_of_ours_count_behind_the_layers_before_them() {
     let mut gathered = seen(vec![member("web", running())], &[]);
     let probed = crate::health::probe::Probed {
         container: "id-web".into(),
-        asked: ":80/".into(),
         latency_seconds: None,
         finding: Some(finding),
-        unasked: None,
+        ..Default::default()
     };
     gathered.probed = vec![probed.clone()];
     assert_eq!(told(&relate(&gathered, Vec::new(), None)), ["web-1 failing PROBE_REFUSED"]);
