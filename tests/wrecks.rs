@@ -164,7 +164,8 @@ fn exit_codes(yard: &Yard, home: &tempfile::TempDir) {
 
 /// For a person: fits 60 columns, each cause once, colours only in a terminal.
 fn pages(yard: &Yard, home: &tempfile::TempDir) {
-    let names = names(yard);
+    let mut names = names(yard);
+    names.push(yard.called("chain"));
     let output = health(home, &names.iter().map(String::as_str).collect::<Vec<_>>(), "60");
     let text = String::from_utf8(output.stdout).unwrap();
     eprintln!("{text}");
@@ -172,11 +173,11 @@ fn pages(yard: &Yard, home: &tempfile::TempDir) {
     assert!(wide.is_empty(), "wider than 60: {wide:#?}");
     assert!(!text.contains('\x1b'), "{text:?}");
     for wreck in WRECKS.iter().filter(|w| !w.name.contains('/')) {
-        let heads = text
-            .lines()
-            .filter(|l| l.ends_with(&yard.called(wreck.name)) || l.contains(&format!("{} ", yard.called(wreck.name))));
-        assert!(heads.count() >= 1, "{} is not told of", wreck.name);
+        let name = yard.called(wreck.name);
+        let head = |line: &&str| line.strip_prefix(['✖', '◐', '○']).is_some_and(|l| l.trim().starts_with(&name));
+        assert!(text.lines().any(|line| head(&line)), "{name} is not told of");
     }
+    assert!(text.contains(&format!("✖ {}\n  IMAGE_MISSING", yard.called("pictures/resize"))), "{text}");
     // Those that suffer stand under the cause and nowhere else.
     let (db, api) = (format!("{}-db-1", yard.called("chain")), format!("{}-api-1", yard.called("chain")));
     assert!(!text.contains(&format!("✖ {api}")) && text.contains(&format!("✖ {db}")), "{text}");
@@ -188,7 +189,7 @@ fn pages(yard: &Yard, home: &tempfile::TempDir) {
     args.extend(names.iter().map(String::as_str));
     let mut terminal = Terminal::start(60, 400, &args, &[]);
     assert_eq!(terminal.ended().code(), Some(2));
-    let screen = terminal.wait("the page", |s| s.contains("stack"));
+    let screen = terminal.wait("the page", |s| s.contains("1 stack") && s.contains("2 of 3 up"));
     assert!(terminal.bytes().windows(5).any(|w| w == b"\x1b[31m"), "{screen}");
     let rows: Vec<&str> = screen.lines().filter(|l| !l.is_empty()).collect();
     let lines: Vec<&str> = text.lines().filter(|l| !l.is_empty()).collect();

@@ -46,7 +46,8 @@ JSON, one object for a host:
   containers          worst first: id, name, stack, service, level, since,
                       findings (the cause first), passed (layers that are well),
                       blamed_on (id and name of the container whose trouble
-                      explains this one's, or null), latency_seconds
+                      explains this one's, or null), latency_seconds,
+                      unprobed (why it cannot be probed from here, or null)
   stacks              name, level, since, up, all
   findings            what is wrong with the host itself
 A finding: code, level, layer (container, healthcheck, probe, dependency), what,

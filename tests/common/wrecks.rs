@@ -20,7 +20,7 @@ const CHECKED_DOCKERFILE: &str = "FROM debian:bookworm-slim\n\
 
 /// A web server: address, status, text, and seconds before each answer.
 const SERVER: &str = r#"use IO::Socket::INET; $| = 1; my ($at, $status, $text, $wait) = @ARGV;
-my $s = IO::Socket::INET->new(LocalAddr => $at, Listen => 9, ReuseAddr => 1) or die "cannot listen: $!"; print "listening on $at\n";
+my $s = IO::Socket::INET->new(LocalAddr => $at, Listen => 128, ReuseAddr => 1) or die "cannot listen: $!"; print "listening on $at\n";
 while (my $c = $s->accept) { while (<$c>) { last if /^\r?$/ } sleep $wait if $wait; my @t = gmtime;
 my $date = sprintf "%s, %02d %s %d %02d:%02d:%02d GMT", (qw(Sun Mon Tue Wed Thu Fri Sat))[$t[6]], $t[3],
 (qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec))[$t[4]], 1900 + $t[5], @t[2, 1, 0];
@@ -122,7 +122,7 @@ pub const WRECKS: &[Wreck] = &[
         y.made.docker(&[&["volume", "create", "--label", &y.made.label()][..], &options].concat());
         y.refused(n, &["--volume", &format!("{volume}:/data")], &["sleep", "infinity"]);
     }),
-    wreck("network that is gone", "network-gone", "START_REFUSED", "failing", "network", |y, n| {
+    wreck("network that is gone", "network-gone", "START_REFUSED", "failing", "-gone that it wants", |y, n| {
         let network = y.network("gone");
         let id = y.create_in(&y.made.name(n), &["--network", &network], &["sleep", "infinity"]);
         y.made.docker(&["network", "rm", &network]);

@@ -1,5 +1,6 @@
 //! What is said of a host, on one page for a person: the verdict, each cause with those that suffer from it, the stacks.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use crate::text::{age, clean, count, fit, width, wrap};
 
 /// Lines of one piece of evidence; what does not fit in them is in the container's log.
 const EVIDENCE_ROWS: usize = 3;
-/// How many of those are shown that are off with something to say.
+/// How many of those are shown that are not ill.
 const QUIET: usize = 6;
 
 /// How the page is laid out.
@@ -85,11 +86,11 @@ impl Page {
     fn cause(&self, out: &mut impl Write, report: &Report, verdict: &Verdict) -> io::Result<()> {
         let cause = verdict.cause();
         let since = cause.and_then(|f| f.since).or(verdict.since);
-        self.head(out, &verdict.name, verdict.level, cause, since)?;
+        self.head(out, &called(verdict), verdict.level, cause, since)?;
         if let Some(cause) = cause {
             self.finding(out, cause)?;
         }
-        for finding in verdict.findings.iter().skip(1) {
+        for finding in verdict.findings.iter().skip(1).filter(|f| f.level > Level::Healthy) {
             self.labelled(out, "also", &format!("{}: {}", finding.code, finding.what))?;
         }
         let mut victims = Vec::new();
@@ -100,23 +101,29 @@ impl Page {
         Ok(())
     }
 
-    /// Those of which nobody expects anything, where there is something to say: a line each.
+    /// Those that are not ill, where there is something to say all the same: a line each.
     fn quiet(&self, out: &mut impl Write, report: &Report) -> io::Result<()> {
-        let off = || report.containers.iter().filter(|v| v.level == Level::Off && !v.findings.is_empty());
-        if off().next().is_some() {
+        let off = |v: &&Verdict| v.level == Level::Off && !v.findings.is_empty();
+        let off = report.containers.iter().filter(off).map(|v| {
+            let what = v.cause().map_or("", |f| f.what.as_str());
+            (self.symbols.stopped, format!("{}: {what}", called(v)))
+        });
+        let unprobed = report.containers.iter().filter_map(|v| {
+            Some((self.symbols.unknown, format!("{}: not probed: {}", called(v), v.unprobed.as_ref()?)))
+        });
+        let lines: Vec<(&str, String)> = unprobed.chain(off).collect();
+        if !lines.is_empty() {
             writeln!(out)?;
         }
-        for verdict in off().take(QUIET) {
-            let what = verdict.cause().map_or("", |f| f.what.as_str());
-            let words = format!("{}: {what}", verdict.name);
-            for (n, line) in wrap(&clean(&words), self.width - 2).into_iter().enumerate() {
-                let lead = if n == 0 { self.sign(Level::Off) } else { " " };
+        for (sign, words) in lines.iter().take(QUIET) {
+            for (n, line) in wrap(&clean(words), self.width - 2).into_iter().enumerate() {
+                let lead = if n == 0 { sign } else { " " };
                 writeln!(out, "{} {line}", self.paint(Tone::Muted, lead))?;
             }
         }
-        match off().count().saturating_sub(QUIET) {
+        match lines.len().saturating_sub(QUIET) {
             0 => Ok(()),
-            more => writeln!(out, "  and {more} more that are off"),
+            more => writeln!(out, "  and {more} more like these"),
         }
     }
 
@@ -226,6 +233,14 @@ impl Page {
     }
 }
 
+/// What a verdict is about: a container's name, or the stack and service of what has none.
+fn called(verdict: &Verdict) -> Cow<'_, str> {
+    match (&verdict.id, &verdict.stack, &verdict.service) {
+        (None, Some(stack), Some(service)) => Cow::Owned(format!("{stack}/{service}")),
+        _ => Cow::Borrowed(&verdict.name),
+    }
+}
+
 /// The container whose trouble explains a verdict's, when it is told of.
 fn blamed<'a>(report: &'a Report, verdict: &Verdict) -> Option<&'a Verdict> {
     let blame = verdict.blamed_on.as_ref()?;
@@ -249,8 +264,8 @@ fn is_told_elsewhere(report: &Report, verdict: &Verdict) -> bool {
 fn gather(report: &Report, verdict: &Verdict, names: &mut Vec<String>) {
     for victim in &report.containers {
         let blames = blamed(report, victim).is_some_and(|b| std::ptr::eq(b, verdict));
-        if blames && victim.level > Level::Healthy && !names.contains(&victim.name) {
-            names.push(victim.name.clone());
+        if blames && victim.level > Level::Healthy && !names.iter().any(|n| **n == called(victim)) {
+            names.push(called(victim).into_owned());
             gather(report, victim, names);
         }
     }
@@ -351,9 +366,13 @@ mod tests {
             || vec![Finding { level: Level::Off, ..finding("KILLED", "killed by docker kill", "", "start it", &[]) }];
         let mut report = Report { host: "h".into(), ..Report::default() };
         report.containers = (0..8).map(|n| verdict(&format!("job-{n}"), Level::Off, killed(), None)).collect();
+        report.containers[0].unprobed = Some("it is elsewhere".into());
+        let text = page(60, false, &report);
+        assert!(text.contains("\n\n? job-0: not probed: it is elsewhere\n○ job-0: killed"), "{text}");
+        report.containers[0].unprobed = None;
         let text = page(60, false, &report);
         assert!(text.starts_with("● h is healthy: 8 off\n\n○ job-0: killed by docker kill\n○ job-1"), "{text}");
-        assert!(text.ends_with("○ job-5: killed by docker kill\n  and 2 more that are off\n"), "{text}");
+        assert!(text.ends_with("○ job-5: killed by docker kill\n  and 2 more like these\n"), "{text}");
     }
 
     #[test]
