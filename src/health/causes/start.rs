@@ -238,12 +238,12 @@ mod tests {
 
     #[test]
     fn a_network_and_a_device_that_are_gone_are_named() {
-        let facts = refused("network shop_default not found");
+        let facts = refused_with("network shop_default not found");
         assert_eq!(
             (codes(&facts), &*cause(&facts).what),
             (vec!["START_REFUSED"], "the network shop_default that it wants is gone")
         );
-        let facts = refused(
+        let facts = refused_with(
             "error while mounting volume '/v/_data': failed to mount local volume: mount /srv/x:/v/_data, flags: 0x1000: no such file or directory",
         );
         assert_eq!(
