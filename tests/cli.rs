@@ -62,6 +62,26 @@ fn an_engine_that_is_not_there_is_told_with_what_to_do() {
 }
 
 #[test]
+fn health_that_nobody_can_tell_has_an_exit_code_of_its_own() {
+    let gone = ["health", "--host", "unix:///nowhere/docker.sock"];
+    let output = ondeck(&gone);
+    assert_eq!(output.status.code(), Some(3));
+    let told = text(&output.stdout);
+    assert!(told.contains("cannot tell") && told.contains("no engine at /nowhere/docker.sock"), "{told}");
+    assert!(told.contains("ondeck doctor") && !told.contains('\x1b'), "{told}");
+    let output = ondeck(&[&gone[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(said["unknown"].as_str().unwrap().contains("no engine"), "{said}");
+    assert!(said["containers"].as_array().unwrap().is_empty());
+    // Several hosts: an array, and a context that is not there hides none of the others.
+    let output = ondeck(&[&gone[..], &["--host", "no-such-context", "--json"]].concat());
+    let said: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((said.len(), output.status.code()), (2, Some(3)));
+    assert!(said[1]["unknown"].as_str().unwrap().contains("no context `no-such-context`"), "{said:?}");
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_error() {
     let script = format!("{} man | head -c 10 >/dev/null; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_ondeck"));
     let output = Command::new("bash").arg("-c").arg(script).output().unwrap();

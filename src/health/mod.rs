@@ -11,6 +11,7 @@ mod history;
 mod look;
 mod machine;
 mod monitor;
+mod narrow;
 mod notify;
 mod probe;
 mod relate;

@@ -1,7 +1,7 @@
 //! What is said of a host: a [`Verdict`] for each container, each failure named once, at its cause.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::engine::EngineError;
 use crate::engine::model::Id;
@@ -146,9 +146,13 @@ pub struct Report {
     pub stacks: Vec<StackVerdict>,
     /// What is wrong with the host itself.
     pub findings: Vec<Finding>,
-    /// Why nothing, or not everything, can be told.
-    #[serde(skip)]
+    /// Why nothing, or not everything, can be told. In JSON its words, or `null`.
+    #[serde(serialize_with = "in_words")]
     pub unknown: Option<EngineError>,
+}
+
+fn in_words<S: Serializer>(error: &Option<EngineError>, to: S) -> Result<S::Ok, S::Error> {
+    error.as_ref().map(ToString::to_string).serialize(to)
 }
 
 impl Report {

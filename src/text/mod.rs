@@ -1,11 +1,14 @@
 //! Text for people: untrusted text made harmless, sizes and ages in human units, widths in cells.
 
 pub mod shell;
+mod wrap;
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
+
+pub use wrap::wrap;
 
 /// Whether a terminal could take `c` as an order, or hide or reorder text with it.
 pub const fn is_unsafe(c: char) -> bool {

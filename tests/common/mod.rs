@@ -12,3 +12,4 @@ pub mod live;
 pub mod pty;
 pub mod stage;
 pub mod ward;
+pub mod wrecks;

@@ -44,6 +44,16 @@ fn words(facts: &Facts, message: &str) -> run::Trouble {
     })
 }
 
+/// What an engine says of a refusal, without the programs it went through on the way.
+fn essence(message: &str) -> String {
+    static WAY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"^.*(?:unable to start container process|runtime create failed|failed to create shim task): |driver failed programming external connectivity on endpoint \S+ \([0-9a-f]+\): ")
+            .ok()
+    });
+    let short = WAY.as_ref().map_or(message.into(), |way| way.replace(message, ""));
+    short.strip_suffix(": unknown").unwrap_or(&short).to_owned()
+}
+
 /// The port of the host that a refusal says is taken.
 pub(in crate::health) fn port_wanted(message: &str) -> Option<u16> {
     if has(message, &PORT) { run::port_in(message) } else { None }
@@ -61,7 +71,7 @@ pub(super) fn port_taken(facts: &Facts) -> Option<Said> {
             || format!("publish it at another port, or find who listens there: ss -ltnp 'sport = :{port}'"),
             |name| format!("publish it at another port, or stop {name}: docker stop {name}"),
         );
-        return Some(Said::failing(told.what).why(told.why).todo(todo).shown_by([message.to_owned()]));
+        return Some(Said::failing(told.what).why(told.why).todo(todo).shown_by([essence(message)]));
     }
     // With the host's network, or twice in one container, the program itself finds it taken.
     facts.end()?;
@@ -80,7 +90,7 @@ pub(super) fn port_taken(facts: &Facts) -> Option<Said> {
 
 pub(super) fn mount_missing(facts: &Facts) -> Option<Said> {
     static PATH: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#"source path does not exist: ([^"\s]+)|mount source path '([^']+)'|no such volume: ([^"\s]+)|error mounting "([^"]+)"|rootfs "([^"]+)""#)
+        Regex::new(r#"source path does not exist: ([^"\s]+)|mount source path '([^']+)'|no such volume: ([^"\s]+)|local volume: mount ([^:\s]+):|error mounting "([^"]+)"|rootfs "([^"]+)""#)
             .ok()
     });
     // Engines up to 25 or so keep no word of such a start.
@@ -106,12 +116,12 @@ pub(super) fn mount_missing(facts: &Facts) -> Option<Said> {
         Said::failing(format!("{path} cannot be mounted: one end is a file, the other a directory"))
             .why("a path that is missing on the host was perhaps made as an empty directory by the engine, where a file was meant")
             .todo(format!("look at it on the host (ls -ld {path}); put the file there and make the container anew"))
-            .shown_by([message.to_owned()])
+            .shown_by([essence(message)])
     } else {
         Said::failing(format!("{path} is not there, and it wants to mount it"))
             .why("the path or volume was removed, was never made, or its device cannot be mounted")
             .todo(format!("make or mount {path} on the engine's host, or take it out of the container's mounts"))
-            .shown_by([message.to_owned()])
+            .shown_by([essence(message)])
     })
 }
 
@@ -121,7 +131,7 @@ pub(super) fn image_missing(facts: &Facts) -> Option<Said> {
             Said::failing(format!("its image {} is not on the host", facts.container.image))
                 .why("it was removed, or could not be pulled")
                 .todo(format!("docker pull {}", facts.container.image))
-                .shown_by([message.to_owned()]),
+                .shown_by([essence(message)]),
         );
     }
     // Worth saying only of what does not run and should.
@@ -141,7 +151,7 @@ pub(super) fn not_found(facts: &Facts) -> Option<Said> {
         && has(message, &["exec"])
     {
         let told = words(facts, message);
-        return Some(Said::failing(told.what).why(told.why).todo(TODO).shown_by([message.to_owned()]));
+        return Some(Said::failing(told.what).why(told.why).todo(TODO).shown_by([essence(message)]));
     }
     let end = facts.end()?;
     let unexecuted = facts.log.len() == 1 && facts.said().any(|l| l.starts_with("exec ") && has(l, &["no such file"]));
@@ -160,7 +170,7 @@ pub(super) fn not_executable(facts: &Facts) -> Option<Said> {
         && !has(message, &MOUNT)
     {
         let told = words(facts, message);
-        return Some(Said::failing(told.what).why(told.why).todo(TODO).shown_by([message.to_owned()]));
+        return Some(Said::failing(told.what).why(told.why).todo(TODO).shown_by([essence(message)]));
     }
     let end = facts.end()?;
     let unexecuted = facts.log.len() == 1 && facts.said().any(|l| l.starts_with("exec ") && has(l, &WORDS));
@@ -171,11 +181,25 @@ pub(super) fn not_executable(facts: &Facts) -> Option<Said> {
     Some(Said::failing(told.what).why(told.why).todo(TODO).shown_by(facts.last_lines(1)))
 }
 
+/// The network that a refusal says is not there.
+fn network_gone(message: &str) -> Option<&str> {
+    static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"network (\S+) not found").ok());
+    NAME.as_ref()?.captures(message)?.get(1).map(|m| crate::text::short_id(m.as_str())).filter(|n| !n.is_empty())
+}
+
 pub(super) fn refused(facts: &Facts) -> Option<Said> {
     let message = facts.refusal()?;
     let special = [port_taken, mount_missing, not_found, not_executable];
     if special.iter().any(|rule| rule(facts).is_some()) || has(message, &IMAGE) {
         return None;
+    }
+    if let Some(network) = network_gone(message) {
+        return Some(
+            Said::failing(format!("the network {network} that it wants is gone"))
+                .why("it was removed since the container was made")
+                .todo("make the container anew (docker compose up -d), which makes its networks, too")
+                .shown_by([essence(message)]),
+        );
     }
     let told = words(facts, message);
     // Words of nobody's own are the engine's, as it said them.
@@ -185,7 +209,7 @@ pub(super) fn refused(facts: &Facts) -> Option<Said> {
         Said::new(Level::Failing, what)
             .why(why)
             .todo(format!("mend that, then: docker start {}", facts.container.name))
-            .shown_by([message.to_owned()]),
+            .shown_by([essence(message)]),
     )
 }
 
@@ -194,6 +218,39 @@ pub(super) fn refused(facts: &Facts) -> Option<Said> {
 mod tests {
     use super::super::testing::*;
     use super::*;
+
+    #[test]
+    fn of_what_an_engine_says_the_end_is_what_counts() {
+        for (message, end) in [
+            (
+                "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: \"x\": executable file not found in $PATH: unknown",
+                "exec: \"x\": executable file not found in $PATH",
+            ),
+            (
+                "driver failed programming external connectivity on endpoint web (660f): Bind for 0.0.0.0:80 failed: port is already allocated",
+                "Bind for 0.0.0.0:80 failed: port is already allocated",
+            ),
+            ("network shop_default not found", "network shop_default not found"),
+        ] {
+            assert_eq!(essence(message), end);
+        }
+    }
+
+    #[test]
+    fn a_network_and_a_device_that_are_gone_are_named() {
+        let facts = refused_with("network shop_default not found");
+        assert_eq!(
+            (codes(&facts), &*cause(&facts).what),
+            (vec!["START_REFUSED"], "the network shop_default that it wants is gone")
+        );
+        let facts = refused_with(
+            "error while mounting volume '/v/_data': failed to mount local volume: mount /srv/x:/v/_data, flags: 0x1000: no such file or directory",
+        );
+        assert_eq!(
+            (codes(&facts), &*cause(&facts).what),
+            (vec!["MOUNT_MISSING"], "/srv/x is not there, and it wants to mount it")
+        );
+    }
 
     #[test]
     fn each_refusal_has_its_cause() {

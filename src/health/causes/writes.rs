@@ -70,7 +70,12 @@ fn place_of(facts: &Facts, path: &str) -> Option<Place> {
 impl Place {
     fn words(&self) -> String {
         match self.kind.as_str() {
-            "volume" => format!("the volume {} at {}", crate::text::short_id(&self.source), self.target),
+            "volume" => {
+                // Who gave a volume no name finds it by the beginning of the one it got.
+                let unnamed = self.source.len() == 64 && self.source.bytes().all(|b| b.is_ascii_hexdigit());
+                let name = if unnamed { crate::text::short_id(&self.source) } else { &self.source };
+                format!("the volume {name} at {}", self.target)
+            }
             "bind" => format!("{} of the host at {}", self.source, self.target),
             kind => format!("the {kind} at {}", self.target),
         }

@@ -196,8 +196,9 @@ async fn judge(
         Some(slow(&shown, latency, most))
     } else {
         skew.map(|skew| {
-            let (by, way) = (skew.abs().as_secs().unsigned_abs(), if skew.is_negative() { "behind" } else { "ahead" });
-            let what = format!("its clock is {} {way} of this machine's", crate::text::duration(by));
+            let (by, way) =
+                (skew.abs().as_secs().unsigned_abs(), if skew.is_negative() { "behind" } else { "ahead of" });
+            let what = format!("its clock is {} {way} this machine's", crate::text::duration(by));
             let todo = "set both clocks by NTP; certificates and tokens fail with wrong ones";
             found("CLOCK_SKEW", Level::Degraded, what, format!("by the date of its answer at {shown}"), todo)
         })

@@ -272,6 +272,9 @@ fn probes_of_ours_count_behind_the_layers_before_them() {
     };
     gathered.probed = vec![probed.clone()];
     assert_eq!(told(&relate(&gathered, Vec::new(), None)), ["web-1 failing PROBE_REFUSED"]);
+    let unasked = Some("it is elsewhere".to_owned());
+    gathered.probed = vec![crate::health::probe::Probed { finding: None, unasked, ..probed.clone() }];
+    assert_eq!(relate(&gathered, Vec::new(), None).containers[0].passed, [Layer::Container]);
     gathered.probed = vec![crate::health::probe::Probed { finding: None, latency_seconds: Some(0.2), ..probed }];
     let report = relate(&gathered, Vec::new(), None);
     assert_eq!(report.containers[0].passed, [Layer::Container, Layer::Probe]);
