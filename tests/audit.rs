@@ -217,7 +217,8 @@ fn each_container_is_found_for_what_is_wrong_with_it_and_for_nothing_else() {
     let daemon = runtime.block_on(ondeck::audit::DaemonFacts::ask(&engine)).unwrap();
     for (name, ..) in KINDS {
         let inspection = runtime.block_on(engine.inspect(&made.name(name))).unwrap();
-        let found = ondeck::audit::of_inspection(&inspection, Some(&daemon), &config, &Default::default(), now);
+        let found =
+            ondeck::audit::of_inspection(&inspection, Some(&daemon), &config, &ondeck::audit::Meant::default(), now);
         assert!(found.is_sorted_by(|a, b| a.severity >= b.severity), "{name}");
         let found: BTreeSet<String> = found.iter().map(|finding| finding.rule.code.to_owned()).collect();
         assert_eq!(found, codes(&report, &made.name(name)), "{name}");

@@ -225,32 +225,24 @@ impl Look<'_> {
 
     /// Adds a finding of a file, or its place to the same of its containers.
     fn join(&mut self, finding: Finding) {
-        let same = |other: &&mut Finding| {
+        let same = |other: &Finding| {
             other.subject.kind == Kind::Container
                 && other.rule.code == finding.rule.code
                 && other.subject.stack == finding.subject.stack
                 && other.subject.service == finding.subject.service
         };
-        let mut known = false;
-        let mut given = false;
-        for other in self.report.findings.iter_mut().filter_map(|f| Some(f).filter(|f| same(f))) {
-            known = true;
-            // Of several of one rule each has a line of its own: what mends it says which is which.
-            let alike = other.run == finding.run || other.observed == finding.observed;
-            if alike {
-                other.place.clone_from(&finding.place);
-                given = true;
-            }
-        }
-        if known && !given {
-            for other in self.report.findings.iter_mut().filter_map(|f| Some(f).filter(|f| same(f))) {
-                if other.place.is_none() {
-                    other.place.clone_from(&finding.place);
-                }
-            }
-        }
-        if !known {
+        // Of several of one rule each has a line of its own: what mends it says which is which.
+        let alike = |other: &Finding| other.run == finding.run || other.observed == finding.observed;
+        let mut theirs: Vec<&mut Finding> = self.report.findings.iter_mut().filter(|other| same(other)).collect();
+        if theirs.is_empty() {
             self.report.findings.push(finding);
+            return;
+        }
+        let exact = theirs.iter().any(|other| alike(other));
+        for other in &mut theirs {
+            if alike(other) || (!exact && other.place.is_none()) {
+                other.place.clone_from(&finding.place);
+            }
         }
     }
 

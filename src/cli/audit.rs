@@ -215,8 +215,8 @@ fn sarif_of(report: &Report, least: Severity) -> Value {
         }
         result
     };
-    let results = report.findings.iter().filter(|f| f.severity >= least).map(result).collect();
-    sarif::document(&described, results)
+    let results: Vec<Value> = report.findings.iter().filter(|f| f.severity >= least).map(result).collect();
+    sarif::document(&described, &results)
 }
 
 /// A kind in one word.

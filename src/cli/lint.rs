@@ -372,7 +372,7 @@ fn sarif(all: &[Judged]) -> Value {
             results.push(result);
         }
     }
-    sarif::document(&described, results)
+    sarif::document(&described, &results)
 }
 
 fn print(out: &mut impl Write, all: &[Judged], colours: bool) -> io::Result<()> {

@@ -33,7 +33,7 @@ pub(super) struct Described<'a> {
 }
 
 /// The document of one run.
-pub(super) fn document(rules: &[Described<'_>], results: Vec<Value>) -> Value {
+pub(super) fn document(rules: &[Described<'_>], results: &[Value]) -> Value {
     let rules: Vec<Value> = rules
         .iter()
         .map(|rule| {

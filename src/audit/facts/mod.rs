@@ -53,7 +53,7 @@ pub(crate) struct Facts {
     pub security: Vec<String>,
     /// Whether the kernel's files that Docker hides are not hidden.
     pub unmasked: bool,
-    /// The AppArmor profile, when it is known.
+    /// The profile of `AppArmor`, when it is known.
     pub apparmor: Option<String>,
     pub read_only: bool,
     pub ports: Vec<Port>,
