@@ -65,7 +65,9 @@ impl App<'_> {
     /// Its routers, also those that Traefik makes by itself.
     fn routers(&self) -> Vec<Router> {
         let mut all = self.labels.routers.clone();
-        if !all.iter().any(|r| r.protocol == Protocol::Http) && !self.no_http() {
+        // With a label that it does not know it makes none.
+        let makes = self.labels.wrong.is_empty() && !self.no_http();
+        if makes && !all.iter().any(|r| r.protocol == Protocol::Http) {
             all.push(Router {
                 protocol: Protocol::Http,
                 name: self.name.clone(),
