@@ -444,7 +444,7 @@ impl<'a> Finding<'a, '_> {
         if let Some(way) = self.ways.first()
             && let (Some(name), Some(last)) = (way.names.first(), down.last_mut())
         {
-            last.what += &format!(" (else reached as {name} on {})", way.network);
+            last.what = format!("{} (else reached as {name} on {})", last.what, way.network);
         }
         self.ways.clear();
         down.append(&mut self.obstacles);
