@@ -18,9 +18,9 @@ use super::{Failure, columns, tell};
 ///
 /// Exit code: 0 when nothing stops any of them, 1 when something does, 2 when it cannot be told.
 ///
-/// --json prints an object: routes (protocol, router, rule, entry_points, tls, middlewares, service, container,
-/// container_name, port, network, proxy, source, obstacles with code, what and todo), socket_proxies (id, name, permits,
-/// reached_by, warnings), notes.
+/// --json prints an object: `routes` (`protocol`, `router`, `rule`, `entry_points`, `tls`, `middlewares`, `service`,
+/// `container`, `container_name`, `port`, `network`, `proxy`, `source`, `obstacles` with `code`, `what` and `todo`),
+/// `socket_proxies` (`id`, `name`, `permits`, `reached_by`, `warnings`), `notes`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// As JSON

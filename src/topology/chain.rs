@@ -340,14 +340,12 @@ fn service<'s, 'a>(
     let others = apps.iter().filter(|a| a.visible() && a.proxy.map(|p| &p.id) == app.proxy.map(|p| &p.id));
     let all: Vec<(Service, &App<'a>)> =
         others.flat_map(|a| a.services(router.protocol).into_iter().map(move |s| (s, a))).collect();
-    match all.iter().position(|(s, _)| s.name == name) {
-        Some(at) => Ok(all.into_iter().nth(at)),
-        None => {
-            let mut names: Vec<&str> = own.iter().map(|s| s.name.as_str()).collect();
-            names.extend(all.iter().map(|(s, _)| s.name.as_str()));
-            Err(unknown_service(router, asked, &names))
-        }
+    if let Some(at) = all.iter().position(|(s, _)| s.name == name) {
+        return Ok(all.into_iter().nth(at));
     }
+    let mut names: Vec<&str> = own.iter().map(|s| s.name.as_str()).collect();
+    names.extend(all.iter().map(|(s, _)| s.name.as_str()));
+    Err(unknown_service(router, asked, &names))
 }
 
 fn unknown_service(router: &Router, asked: &str, known: &[&str]) -> Obstacle {
