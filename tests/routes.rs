@@ -229,7 +229,13 @@ async fn each_fault_of_the_arrangement_is_named() {
     let (code, said) = run(&[&made.name("right")]);
     assert_eq!((code, &said["routes"][0]["obstacles"]), (Some(0), &json!([])), "{said}");
     let (code, said) = run(&[&made.tag]);
-    assert_eq!((code, said["routes"].as_array().unwrap().len()), (Some(1), expected.len()));
+    // Those that other tests have on the same engine may name our proxy.
+    let ours = |r: &&Value| r["container_name"].as_str().unwrap().starts_with(&made.tag);
+    assert_eq!(
+        (code, said["routes"].as_array().unwrap().iter().filter(ours).count()),
+        (Some(1), expected.len()),
+        "{said}"
+    );
     assert_eq!(run(&["no-route-has-such-a-name"]).0, Some(2));
     made.docker(&["stop", "-t", "1", &made.name("traefik")]);
     let found = here.routes().await;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::engine::model::{Container, Id};
 use crate::engine::{Endpoint, Engine, EngineError};
+use crate::text;
 use crate::topology::{self, Found, HOST, Map, Obstacle, Reach, Through, Way};
 
 use super::Failure;
@@ -102,7 +103,7 @@ fn named(containers: &[&Container], text: &str) -> Result<Id, Failure> {
         Found::One(id) => Ok(id),
         Found::Several(names) => Err(Failure::Told(format!(
             "{} is the name of several containers\n  say which: {}",
-            crate::text::clean(text),
+            text::clean(text),
             names.join(", ")
         ))),
         Found::None(like) => {
@@ -137,12 +138,12 @@ fn print(out: &mut impl Write, found: &Reach) -> io::Result<()> {
         if let Some(ip) = way.ip.filter(|ip| !names.contains(&ip.to_string())) {
             names.push(ip.to_string());
         }
-        writeln!(out, "    as    {}", names.join(", "))?;
+        hanging(out, "    as    ", &names.join(", "))?;
         if !way.ports.is_empty() {
             writeln!(out, "    port  {}", way.ports.join(", "))?;
         }
         if !way.note.is_empty() {
-            writeln!(out, "    note  {}", way.note)?;
+            hanging(out, "    note  ", &way.note)?;
         }
     }
     for obstacle in &found.obstacles {
@@ -155,17 +156,48 @@ fn print(out: &mut impl Write, found: &Reach) -> io::Result<()> {
 /// An obstacle and what mends it, in lines that begin with `margin`.
 pub(super) fn told(out: &mut impl Write, margin: &str, obstacle: &Obstacle) -> io::Result<()> {
     writeln!(out, "{margin}{}", obstacle.code)?;
-    writeln!(out, "{margin}  {}", obstacle.what)?;
+    hanging(out, &format!("{margin}  "), &obstacle.what)?;
     for (i, line) in obstacle.todo.lines().enumerate() {
         writeln!(out, "{margin}  {} {line}", if i == 0 { "→" } else { " " })?;
     }
     Ok(())
 }
 
+/// Words after a beginning, in lines of at most 80 columns that stand below each other. What is to be copied is not
+/// broken so.
+pub(super) fn hanging(out: &mut impl Write, begin: &str, words: &str) -> io::Result<()> {
+    let margin = text::width(begin);
+    let (mut line, mut used) = (begin.to_owned(), margin);
+    for word in words.split(' ') {
+        let wide = text::width(word);
+        if used > margin && used + 1 + wide > 80 {
+            writeln!(out, "{line}")?;
+            (line, used) = (" ".repeat(margin), margin);
+        }
+        if used > margin {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += wide;
+    }
+    writeln!(out, "{}", line.trim_end())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        let mut out = Vec::new();
+        hanging(&mut out, "  ! ", &["word"; 20].join(" ")).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((lines.len(), lines[0].len()), (2, 78));
+        assert_eq!((&lines[0][..8], &lines[1][..8]), ("  ! word", "    word"));
+    }
 
     #[test]
     fn ports_are_read_with_their_protocol() {

@@ -10,7 +10,7 @@ use crate::engine::{Endpoint, Engine};
 use crate::text;
 use crate::topology::{self, Route, RouteSource, Routes};
 
-use super::reach::told;
+use super::reach::{hanging, told};
 use super::{Failure, columns, tell};
 
 /// Routes of Traefik, from the labels of containers and from its own API where that answers: rule, container and port,
@@ -18,9 +18,9 @@ use super::{Failure, columns, tell};
 ///
 /// Exit code: 0 when nothing stops any of them, 1 when something does, 2 when it cannot be told.
 ///
-/// --json prints an object: routes (protocol, router, rule, entry_points, tls, middlewares, service, container,
-/// container_name, port, network, proxy, source, obstacles with code, what and todo), socket_proxies (id, name, permits,
-/// reached_by, warnings), notes.
+/// --json prints an object: `routes` (`protocol`, `router`, `rule`, `entry_points`, `tls`, `middlewares`, `service`,
+/// `container`, `container_name`, `port`, `network`, `proxy`, `source`, `obstacles` with `code`, `what` and `todo`),
+/// `socket_proxies` (`id`, `name`, `permits`, `reached_by`, `warnings`), `notes`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// As JSON
@@ -96,11 +96,11 @@ fn print(out: &mut impl Write, found: &Routes, width: usize) -> Result<(), Failu
         writeln!(out)?;
         writeln!(out, "socket proxy {}", proxy.name)?;
         let permits = if proxy.permits.is_empty() { "nothing".to_owned() } else { proxy.permits.join(", ") };
-        writeln!(out, "  permits     {permits}")?;
+        hanging(out, "  permits     ", &permits)?;
         let by = if proxy.reached_by.is_empty() { "nobody".to_owned() } else { proxy.reached_by.join(", ") };
-        writeln!(out, "  reached by  {by}")?;
+        hanging(out, "  reached by  ", &by)?;
         for warning in &proxy.warnings {
-            writeln!(out, "  ! {warning}")?;
+            hanging(out, "  ! ", warning)?;
         }
     }
     Ok(())
@@ -119,6 +119,7 @@ fn title(name: &str, route: &Route) -> String {
 
 fn row(route: &Route) -> Vec<String> {
     let rule = match (&*route.rule, &*route.router) {
+        ("", "") if route.obstacles.iter().any(|o| o.code == "LABEL_UNKNOWN") => "(wrong label)".to_owned(),
         ("", "") => "(no label)".to_owned(),
         ("", router) => router.to_owned(),
         (rule, _) if route.tls => format!("{rule} tls"),

@@ -65,7 +65,9 @@ impl App<'_> {
     /// Its routers, also those that Traefik makes by itself.
     fn routers(&self) -> Vec<Router> {
         let mut all = self.labels.routers.clone();
-        if !all.iter().any(|r| r.protocol == Protocol::Http) && !self.no_http() {
+        // With a label that it does not know it makes none.
+        let makes = self.labels.wrong.is_empty() && !self.no_http();
+        if makes && !all.iter().any(|r| r.protocol == Protocol::Http) {
             all.push(Router {
                 protocol: Protocol::Http,
                 name: self.name.clone(),
@@ -338,14 +340,12 @@ fn service<'s, 'a>(
     let others = apps.iter().filter(|a| a.visible() && a.proxy.map(|p| &p.id) == app.proxy.map(|p| &p.id));
     let all: Vec<(Service, &App<'a>)> =
         others.flat_map(|a| a.services(router.protocol).into_iter().map(move |s| (s, a))).collect();
-    match all.iter().position(|(s, _)| s.name == name) {
-        Some(at) => Ok(all.into_iter().nth(at)),
-        None => {
-            let mut names: Vec<&str> = own.iter().map(|s| s.name.as_str()).collect();
-            names.extend(all.iter().map(|(s, _)| s.name.as_str()));
-            Err(unknown_service(router, asked, &names))
-        }
+    if let Some(at) = all.iter().position(|(s, _)| s.name == name) {
+        return Ok(all.into_iter().nth(at));
     }
+    let mut names: Vec<&str> = own.iter().map(|s| s.name.as_str()).collect();
+    names.extend(all.iter().map(|(s, _)| s.name.as_str()));
+    Err(unknown_service(router, asked, &names))
 }
 
 fn unknown_service(router: &Router, asked: &str, known: &[&str]) -> Obstacle {

@@ -323,3 +323,12 @@ fn what_traefik_says_counts_and_what_only_it_has_is_shown() {
     );
     assert_eq!(stage.routes().iter().map(|r| r.source == RouteSource::Api).collect::<Vec<_>>(), [false, true, true]);
 }
+
+#[test]
+fn a_label_with_a_mistake_may_be_all_there_is() {
+    let net = bridge("proxy", 20);
+    let mut docs = app("docs", &[(&net, 3)], &[("traefik.http.router.docs.rule", "Host(`x`)")]);
+    docs.labels.remove("traefik.http.routers.docs.rule");
+    let stage = Stage::of(&[&net], traefik(&[(&net, 2)], &[]), &[&docs]);
+    assert_eq!(stage.said(), ["docs:8000 - LABEL_UNKNOWN"]);
+}

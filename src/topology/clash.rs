@@ -96,9 +96,10 @@ fn ranges(map: &Map<'_>, host: &[HostNet]) -> Vec<Clash> {
         for (b, right) in &networks[i + 1..] {
             for x in left {
                 for y in right.iter().filter(|y| x.overlaps(y)) {
-                    let what = match x == y {
-                        true => format!("{} and {} both have {x}", a.name, b.name),
-                        false => format!("{x} of {} and {y} of {} overlap", a.name, b.name),
+                    let what = if x == y {
+                        format!("{} and {} both have {x}", a.name, b.name)
+                    } else {
+                        format!("{x} of {} and {y} of {} overlap", a.name, b.name)
                     };
                     found.push(Clash {
                         code: "SUBNETS_OVERLAP",

@@ -29,16 +29,14 @@ fn compose_lines(map: &Map<'_>, container: &Container, network: &Network) -> Opt
         }
     }
     let named = keys.iter().map(|(k, _)| k.as_str()).collect::<Vec<_>>().join(", ");
-    let mut lines = format!("services:\n  {service}:\n    networks: [{named}]\nnetworks:");
-    for (key, external) in &keys {
-        match external {
-            // Compose looks for an external network of the key's name.
-            Some(name) if name == key => lines += &format!("\n  {key}: {{external: true}}"),
-            Some(name) => lines += &format!("\n  {key}: {{external: true, name: {name}}}"),
-            None => lines += &format!("\n  {key}: {{}}"),
-        }
-    }
-    Some(lines)
+    let mut lines = vec![format!("services:\n  {service}:\n    networks: [{named}]\nnetworks:")];
+    lines.extend(keys.iter().map(|(key, external)| match external {
+        // Compose looks for an external network of the key's name.
+        Some(name) if name == key => format!("  {key}: {{external: true}}"),
+        Some(name) => format!("  {key}: {{external: true, name: {name}}}"),
+        None => format!("  {key}: {{}}"),
+    }));
+    Some(lines.join("\n"))
 }
 
 /// The network that two containers would best share: one of the second's, else one of the first's, and who has to be

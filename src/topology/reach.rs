@@ -81,8 +81,8 @@ impl<'a> Finding<'a, '_> {
             (Stack::Nothing, Stack::Nothing) if a == b => self.shared("none", "itself"),
             (Stack::Nothing, _) => self.no_network(self.from),
             (_, Stack::Nothing) => self.no_network(self.to),
-            (Stack::Host, Stack::Of(target)) => self.from_host(target),
-            (Stack::Of(source), Stack::Host) => self.to_host(source),
+            (Stack::Host, Stack::Of(target)) => self.of_the_host(target),
+            (Stack::Of(source), Stack::Host) => self.at_the_host(source),
             (Stack::Of(source), Stack::Of(target)) => self.between(source, target),
         }
     }
@@ -130,7 +130,7 @@ impl<'a> Finding<'a, '_> {
     }
 
     /// That the ports inside are meant, where others are published.
-    fn inside_hint(&self, target: &Container) -> String {
+    fn inside_hint(target: &Container) -> String {
         let other = target.ports.iter().find(|p| p.host.is_some_and(|h| h != p.container));
         other.map_or_else(String::new, |p| {
             format!("port {} here, not {}, which the host publishes", p.container, p.host.unwrap_or_default())
@@ -209,14 +209,14 @@ impl<'a> Finding<'a, '_> {
         }
         match network.driver.as_str() {
             "macvlan" | "ipvlan" => {
-                notes.push(format!("a {} network: the host itself cannot reach it", network.driver))
+                notes.push(format!("a {} network: the host itself cannot reach it", network.driver));
             }
             "overlay" => {
-                notes.push("an overlay network: other hosts may have members that are not seen here".to_owned())
+                notes.push("an overlay network: other hosts may have members that are not seen here".to_owned());
             }
             _ => {}
         }
-        notes.push(self.inside_hint(target));
+        notes.push(Self::inside_hint(target));
         self.ways.push(Way {
             through: Through::Network,
             network: network.name.clone(),
@@ -308,7 +308,7 @@ impl<'a> Finding<'a, '_> {
         }
     }
 
-    fn from_host(&mut self, target: &'a Container) {
+    fn of_the_host(&mut self, target: &'a Container) {
         let published = target.ports.iter().filter(|p| p.host.is_some());
         let mut at: Vec<(String, Option<IpAddr>, String)> = published
             .map(|p| {
@@ -376,7 +376,7 @@ impl<'a> Finding<'a, '_> {
         }
     }
 
-    fn to_host(&mut self, source: &'a Container) {
+    fn at_the_host(&mut self, source: &'a Container) {
         let mut shut = None;
         for at in &source.networks {
             let Some(network) = self.map.network(at) else { continue };
@@ -444,7 +444,7 @@ impl<'a> Finding<'a, '_> {
         if let Some(way) = self.ways.first()
             && let (Some(name), Some(last)) = (way.names.first(), down.last_mut())
         {
-            last.what += &format!(" (else reached as {name} on {})", way.network);
+            last.what = format!("{} (else reached as {name} on {})", last.what, way.network);
         }
         self.ways.clear();
         down.append(&mut self.obstacles);

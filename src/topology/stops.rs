@@ -78,7 +78,7 @@ pub(super) fn blind(scene: &Scene<'_>, proxy: &Proxy) -> Option<Obstacle> {
     let patterns = socket.permits.iter().any(|p| p.contains(' '));
     let lacks: Vec<&str> = ["CONTAINERS", "EVENTS", "VERSION"]
         .into_iter()
-        .filter(|s| !socket.has(s) && !(patterns && *s != "CONTAINERS"))
+        .filter(|s| !(socket.has(s) || patterns && *s != "CONTAINERS"))
         .collect();
     (!lacks.is_empty()).then(|| {
         let set = lacks.iter().map(|s| format!("{s}: 1")).collect::<Vec<_>>().join(", ");
@@ -124,7 +124,6 @@ pub(super) fn rule(router: &Router) -> Option<Obstacle> {
     for c in rule.chars() {
         match (quote, c) {
             (Some(q), c) if q == c => quote = None,
-            (Some(_), _) => {}
             (None, '`' | '"') => quote = Some(c),
             (None, '(') => depth += 1,
             (None, ')') => {

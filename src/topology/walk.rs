@@ -75,7 +75,7 @@ pub fn tree(map: &Map<'_>) -> Vec<Node> {
                 others.push(("another container's network", container, format!("that of {}", owner.name)));
             }
             Stack::Lost => {
-                others.push(("another container's network", container, "whose container is gone".to_owned()))
+                others.push(("another container's network", container, "whose container is gone".to_owned()));
             }
             Stack::Of(_) if container.networks.is_empty() => others.push(("no network", container, String::new())),
             _ => {}
