@@ -104,10 +104,11 @@ impl Drop for Made {
         ] {
             let ids = self.attempt(&[list, &["--filter", &filter]].concat()).unwrap_or_default();
             let ids: Vec<&str> = ids.lines().collect();
-            if !ids.is_empty()
-                && let Err(e) = self.attempt(&[remove, &ids].concat())
-            {
-                eprintln!("{} left something behind: {e}", self.tag);
+            // A few at a time: engine 20.10 may lock itself up when very many containers leave networks at once.
+            for some in ids.chunks(4) {
+                if let Err(e) = self.attempt(&[remove, some].concat()) {
+                    eprintln!("{} left something behind: {e}", self.tag);
+                }
             }
         }
     }
