@@ -301,7 +301,7 @@ async fn look_inside(engine: &Engine, container: &Container, port: u16, finding:
         finding.code = "LOOPBACK_ONLY";
         finding.what = format!("it listens on port {port} of its own loopback address only");
         finding.why = format!("its service is bound to {}, which nothing outside the container reaches", here[0]);
-        finding.todo = "bind it to 0.0.0.0 (in its settings or command: often HOST, --host or --bind)".to_owned();
+        finding.todo = String::from("bind it to 0.0.0.0 (in its settings or command: often HOST, --host or --bind)");
         return;
     }
     let mut others: Vec<u16> = sockets.iter().filter(|(ip, _)| !ip.is_loopback()).map(|(_, p)| *p).collect();
