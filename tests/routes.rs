@@ -29,6 +29,9 @@ fn image(made: &Made, name: &str) -> String {
     tag
 }
 
+/// An app's name, its network, and its labels.
+type App<'a> = (&'a str, &'a str, Vec<(String, &'a str)>);
+
 struct Arrangement {
     made: Made,
     app: String,
@@ -140,7 +143,7 @@ async fn each_fault_of_the_arrangement_is_named() {
     let router = |name: &str| format!("traefik.http.routers.NAME.{name}");
     let server = "traefik.http.services.NAME.loadbalancer.server.port";
     std::thread::scope(|s| {
-        let apps: [(&str, &str, Vec<(String, &str)>); 11] = [
+        let apps: [App<'_>; 11] = [
             ("right", &net, vec![(router("entrypoints"), "web")]),
             ("far", &other, vec![]),
             ("wrong", &net, vec![("traefik.docker.network".into(), &other)]),
