@@ -140,20 +140,19 @@ async fn read(project: &Project, program: Option<&[String]>, notes: &mut Vec<Str
     }
     let shown: Vec<String> = project.files.iter().map(|file| clean(&file.display().to_string()).into_owned()).collect();
     let shown = shown.join(" and ");
-    let model = match program {
-        Some(program) => match compose_config(program, project).await {
+    let model = if let Some(program) = program {
+        match compose_config(program, project).await {
             Ok(model) => model,
             Err(why) => {
                 notes.push(format!("{shown}: compose cannot read this, so it was read without: {why}"));
                 own_reading(&files)
             }
-        },
-        None => {
-            notes.push(format!(
-                "{shown} was read without compose, which is not on this machine: variables have their defaults"
-            ));
-            own_reading(&files)
         }
+    } else {
+        notes.push(format!(
+            "{shown} was read without compose, which is not on this machine: variables have their defaults"
+        ));
+        own_reading(&files)
     };
     if !model["services"].is_object() {
         return Err(format!("{shown} has no services"));

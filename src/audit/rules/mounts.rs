@@ -1,6 +1,6 @@
 //! What of the host is in a container: sockets, folders, devices.
 
-use super::super::facts::{Facts, Mount};
+use super::super::facts::{Facts, Mount, Port};
 use super::super::report::{Rule, Severity};
 use super::{Broken, Check, Entry, Example, RULE, scalar};
 
@@ -184,7 +184,7 @@ pub(super) static RULES: &[Entry] = &[
                 Severity::Low
             };
             let what = if granted.is_empty() { "what it always does".to_owned() } else { granted.join(", ") };
-            let published = facts.ports.iter().any(|port| port.open());
+            let published = facts.ports.iter().any(Port::open);
             let severity = if published { Severity::Critical } else { severity };
             let open = if published { "; its port is open to everyone" } else { "" };
             let broken = Broken::by(format!("it has {} and lets through {what}{open}", mount.source)).severe(severity);

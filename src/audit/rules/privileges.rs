@@ -1,5 +1,6 @@
 //! What a container may do to the kernel: all rights, capabilities, filters.
 
+use super::super::daemon::DaemonFacts;
 use super::super::facts::{Facts, is_root};
 use super::super::report::{Rule, Severity};
 use super::{Broken, Check, Entry, Example, RULE, scalar};
@@ -120,7 +121,7 @@ pub(super) static RULES: &[Entry] = &[
             let mut lines = "cap_drop: [ALL]".to_owned();
             let mut run = "--cap-drop ALL".to_owned();
             if !keep.is_empty() {
-                lines.push_str(&format!("\ncap_add: [{}]", keep.join(", ")));
+                lines.extend(["\ncap_add: [", &keep.join(", "), "]"]);
                 run.extend(keep.iter().map(|cap| format!(" --cap-add {cap}")));
             }
             found.push(Broken::by(observed).compose(lines).run(run).key("cap_drop"));
@@ -287,7 +288,7 @@ pub(super) static RULES: &[Entry] = &[
                 // Nobody knows what the image says.
                 (None, None) => return,
             };
-            let remapped = around.daemon.is_some_and(|daemon| daemon.remaps()) && facts.userns != "host";
+            let remapped = around.daemon.is_some_and(DaemonFacts::remaps) && facts.userns != "host";
             let (start, process) = (is_root(user), facts.uid);
             let name = if user.is_empty() {
                 "no user is set, which is root".to_owned()
