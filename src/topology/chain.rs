@@ -228,7 +228,7 @@ fn before(scene: &Scene<'_>, app: &App<'_>) -> Vec<Obstacle> {
         }
         Some(_) => {}
     }
-    found.extend(app.proxy.and_then(|p| stops::blind(scene, p)));
+    found.extend(app.proxy.filter(|p| p.up).and_then(|p| stops::blind(scene, p)));
     for wrong in &app.labels.wrong {
         let todo = match &wrong.meant {
             Some(meant) => format!("write {meant}"),

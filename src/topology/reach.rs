@@ -262,7 +262,8 @@ impl<'a> Finding<'a, '_> {
         }
         let mut any: Vec<String> = open
             .iter()
-            .filter(|p| p.host_ip.is_none_or(|ip| ip.is_unspecified()))
+            // At IPv6 it may be another number, and gateways are of IPv4.
+            .filter(|p| p.host_ip.is_none_or(|ip| ip.is_unspecified() && ip.is_ipv4()))
             .map(|p| format!("{}/{}", p.host.unwrap_or_default(), p.protocol))
             .collect();
         any.dedup();
@@ -309,7 +310,8 @@ impl<'a> Finding<'a, '_> {
     }
 
     fn of_the_host(&mut self, target: &'a Container) {
-        let published = target.ports.iter().filter(|p| p.host.is_some());
+        let is_any6 = |p: &Port| p.host_ip.is_some_and(|ip| ip.is_unspecified() && ip.is_ipv6());
+        let published = target.ports.iter().filter(|p| p.host.is_some() && !is_any6(p));
         let mut at: Vec<(String, Option<IpAddr>, String)> = published
             .map(|p| {
                 let ip = p.host_ip.filter(|ip| !ip.is_unspecified());

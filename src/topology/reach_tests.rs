@@ -90,7 +90,7 @@ fn published_ports_are_a_detour_but_for_internal_networks_and_the_loopback() {
     let a = attached(container("a1"), &[(&front, 2)]);
     let mut b = attached(container("b1"), &[(&back, 2)]);
     b.ports =
-        vec![port(Some(("0.0.0.0", 8080)), 80), port(Some(("::", 8080)), 80), port(Some(("192.0.2.7", 9000)), 90)];
+        vec![port(Some(("0.0.0.0", 8080)), 80), port(Some(("::", 8081)), 80), port(Some(("192.0.2.7", 9000)), 90)];
     let map = Map { containers: vec![&a, &b], networks: vec![&front, &back] };
     assert_eq!(
         said(&map, "a1", "b1"),
@@ -155,7 +155,7 @@ fn the_host_reaches_addresses_and_published_ports_and_is_reached_at_gateways() {
     assert_eq!(said(&map, HOST, "db").1, ["INTERNAL_NOT_PUBLISHED"]);
     let open = bridge("open", 21);
     let mut web = attached(container("web"), &[(&open, 2)]);
-    web.ports = vec![port(Some(("127.0.0.1", 8080)), 80), port(Some(("0.0.0.0", 81)), 81), port(Some(("::", 81)), 81)];
+    web.ports = vec![port(Some(("127.0.0.1", 8080)), 80), port(Some(("0.0.0.0", 81)), 81), port(Some(("::", 82)), 81)];
     let map = Map { containers: vec![&web], networks: vec![&open] };
     assert_eq!(
         ways(&map, HOST, "web"),
