@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use crate::engine::model::{Container, Event, Health, Inspection, Probe, State};
 
+use crate::stacks::is_one_off;
+
 use super::machine::Local;
 
 /// A container that started again within this time may do so once more.
@@ -124,6 +126,8 @@ impl Facts {
             State::Created if error => Phase::Refused,
             State::Created => Phase::Waiting,
             State::Exited if error && !self.was_stopped() => Phase::Refused,
+            // Whoever made it by `compose run` saw how it ended.
+            State::Exited if is_one_off(c) => Phase::Off,
             State::Exited if self.ended_in_order() => Phase::Off,
             State::Exited => Phase::Ended,
         }

@@ -162,7 +162,7 @@ pub(super) async fn gather(
             }
             // Gone since it was listed.
             Some(Err(e)) if e.kind == ErrorKind::NotFound => continue,
-            Some(Err(e)) => gathered.unknown = Some(not_everything(e)),
+            Some(Err(e)) => gathered.unknown = Some(not_everything(&e)),
             None => {}
         }
         if same {
@@ -207,7 +207,7 @@ fn lost(facts: &Facts) -> Vec<String> {
     paths.filter(gone).map(|p| crate::text::clean(p).into_owned()).collect()
 }
 
-fn not_everything(error: EngineError) -> EngineError {
+fn not_everything(error: &EngineError) -> EngineError {
     let hint = if error.kind == ErrorKind::Forbidden {
         "a proxy before the engine refuses inspections (GET /containers/ID/json); containers are judged by their listing alone"
     } else {
@@ -310,10 +310,10 @@ impl Look<'_> {
         for (id, c) in &picture.containers {
             let local = machine.and_then(|m| m.containers.get(id));
             let loud = local.is_some_and(|l| !l.full.is_empty() || l.log.is_some_and(|l| l.per_second >= FLOOD));
-            if self.is_failing(c) {
+            if is_failing(c) {
                 failing.extend(c.stack());
             }
-            if self.is_failing(c) || self.may_fail(c) || local.is_some_and(super::machine::Local::is_notable) {
+            if is_failing(c) || self.may_fail(c) || local.is_some_and(super::machine::Local::is_notable) {
                 wanted.insert(id.clone(), (c.clone(), loud));
             }
         }
@@ -328,16 +328,6 @@ impl Look<'_> {
             }
         }
         wanted.into_values().collect()
-    }
-
-    /// Whether its listing says that it does not work.
-    fn is_failing(&self, c: &Container) -> bool {
-        match c.state {
-            State::Restarting | State::Dead | State::Paused => true,
-            State::Exited => !matches!(c.exit_code, None | Some(0 | 130 | 143)),
-            State::Running => c.health == Health::Unhealthy,
-            State::Created | State::Removing => false,
-        }
     }
 
     /// Whether it may be worse than its listing says.
@@ -388,6 +378,16 @@ impl Look<'_> {
             Vec::new()
         };
         facts.more.map(|more| (more, log)).ok_or_else(|| EngineError::new(ErrorKind::Other, "no inspection"))
+    }
+}
+
+/// Whether its listing says that it does not work.
+fn is_failing(c: &Container) -> bool {
+    match c.state {
+        State::Restarting | State::Dead | State::Paused => true,
+        State::Exited => !matches!(c.exit_code, None | Some(0 | 130 | 143)),
+        State::Running => c.health == Health::Unhealthy,
+        State::Created | State::Removing => false,
     }
 }
 

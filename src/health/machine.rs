@@ -139,7 +139,7 @@ impl Machine {
 
     /// Reads what lies where the engine keeps its data, and where its containers mount something.
     pub(super) fn enter(&mut self, root: &Path, listed: &[Arc<Container>]) {
-        self.root = root.to_owned();
+        root.clone_into(&mut self.root);
         self.disk = room(root).map(|(free, size, _)| Disk { dir: root.to_owned(), free, size });
         let own = rustix::fs::stat(root).map(|stat| stat.st_dev).ok();
         for container in listed {

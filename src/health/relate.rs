@@ -7,6 +7,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::stacks::is_one_off;
+
 use super::causes::judge;
 use super::facts::{Facts, Phase};
 use super::gather::{Gathered, Missing};
@@ -55,6 +57,7 @@ pub(super) fn relate(gathered: &Gathered, host: Vec<Finding>, before: Option<&Re
             }
         }
     }
+    waiting(&mut parties, &blamed);
     tell(&mut parties, &blamed);
     let verdicts = parties.into_iter().map(|p| p.verdict).collect();
     order::report(verdicts, gathered, host, before)
@@ -185,6 +188,25 @@ fn is_down(party: &Party<'_>, need: &Need) -> bool {
             (_, None | Some(0)) => matches!(need.how, How::Said(_)),
             _ => true,
         },
+    }
+}
+
+/// Of a stack that runs, what was never started is missing. Alone it is but a container that somebody made.
+fn waiting(parties: &mut [Party<'_>], blamed: &BTreeMap<usize, usize>) {
+    let live = |p: &&Party<'_>| p.facts.is_some_and(|f| matches!(f.phase(), Phase::Up | Phase::Looping));
+    let stacks: BTreeSet<String> = parties.iter().filter(live).filter_map(|p| p.verdict.stack.clone()).collect();
+    for (n, party) in parties.iter_mut().enumerate() {
+        let waits = party.facts.is_some_and(|f| f.phase() == Phase::Waiting && !is_one_off(&f.container));
+        let expected = party.verdict.stack.as_ref().is_some_and(|s| stacks.contains(s));
+        if !waits || !expected || blamed.contains_key(&n) {
+            continue;
+        }
+        if let Some(finding) = party.verdict.findings.iter_mut().find(|f| f.code == "NOT_STARTED") {
+            finding.level = Level::Degraded;
+            "others of its stack run; the command that made it stopped before it came to this one"
+                .clone_into(&mut finding.why);
+        }
+        settle(&mut party.verdict);
     }
 }
 

@@ -67,7 +67,7 @@ fn needs(parties: &[Party<'_>], n: usize, party: &Party<'_>, gathered: &Gathered
         }
     }
     for (variable, host) in facts.more.iter().flat_map(|m| &m.env).filter_map(|v| host_in(v)) {
-        let on = resolve(parties, n, facts, host);
+        let on = resolve(parties, n, facts, host, false);
         if !on.is_empty() {
             let variable = crate::text::clean(variable).into_owned();
             needs.push(Need { on, name: host.to_owned(), how: How::Env(variable) });
@@ -75,7 +75,7 @@ fn needs(parties: &[Party<'_>], n: usize, party: &Party<'_>, gathered: &Gathered
     }
     if facts.is_ill() || party.verdict.level == Level::Failing {
         if let Some((name, line)) = unresolved(facts).filter(|(name, _)| !name.is_empty()) {
-            let on = resolve(parties, n, facts, &name);
+            let on = resolve(parties, n, facts, &name, true);
             if !on.is_empty() {
                 needs.push(Need { on, name, how: How::Said(line) });
             }
@@ -86,7 +86,7 @@ fn needs(parties: &[Party<'_>], n: usize, party: &Party<'_>, gathered: &Gathered
         names.dedup();
         for name in names {
             if let Some(line) = cannot_connect(facts, &name) {
-                needs.push(Need { on: resolve(parties, n, facts, &name), name, how: How::Said(line) });
+                needs.push(Need { on: resolve(parties, n, facts, &name, false), name, how: How::Said(line) });
             }
         }
     }
@@ -126,9 +126,10 @@ fn of_service(parties: &[Party<'_>], from: usize, service: &str) -> Vec<usize> {
     parties.iter().enumerate().filter(is).map(|(n, _)| n).collect()
 }
 
-/// The containers that a name means to another one.
-fn resolve(parties: &[Party<'_>], from: usize, facts: &Facts, name: &str) -> Vec<usize> {
-    let stack = parties[from].verdict.stack.as_deref();
+/// The containers that a name means to another one: of its stack, or in a network with it; `anywhere` also of those that
+/// it cannot reach.
+fn resolve(parties: &[Party<'_>], from: usize, facts: &Facts, name: &str, anywhere: bool) -> Vec<usize> {
+    let stack = facts.container.stack();
     if stack.is_some() {
         let of = of_service(parties, from, name);
         if !of.is_empty() {
@@ -142,7 +143,11 @@ fn resolve(parties: &[Party<'_>], from: usize, facts: &Facts, name: &str) -> Vec
         p.facts
             .is_some_and(|f| !common(&facts.container, &f.container).is_empty() && aliases(f).iter().any(|a| a == name))
     });
-    let named = find(&|p| p.verdict.name == name);
+    let stack = stack.is_some();
+    let same = |p: &Party<'_>| stack && p.verdict.stack.as_deref() == facts.container.stack();
+    let near_or_same =
+        |p: &Party<'_>| same(p) || p.facts.is_some_and(|f| !common(&facts.container, &f.container).is_empty());
+    let named = find(&|p| p.verdict.name == name && (anywhere || near_or_same(p)));
     if named.is_empty() { near } else { named }
 }
 

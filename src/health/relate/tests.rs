@@ -23,7 +23,7 @@ fn member(service: &str, mut facts: Facts) -> Facts {
 }
 
 fn network(name: &str) -> Attachment {
-    Attachment { network: name.into(), network_id: format!("id-{name}").into(), ..Attachment::default() }
+    Attachment { network: name.into(), network_id: format!("id-{name}"), ..Attachment::default() }
 }
 
 /// `web>db` means that web waits for db.
@@ -208,7 +208,25 @@ fn one_that_waits_for_what_fails_is_its_victim() {
         report_of(&web, member("db", oom(running()))),
         ["db-1 failing OOM_KILLED", "web-1 failing DEPENDENCY_DOWN <shop-db-1"]
     );
-    assert_eq!(report_of(&web, member("db", running())), ["db-1 healthy -", "web-1 off NOT_STARTED"]);
+    assert_eq!(report_of(&web, member("db", running())), ["web-1 degraded NOT_STARTED", "db-1 healthy -"]);
+}
+
+#[test]
+fn a_name_in_the_environment_means_no_stranger() {
+    let mut web = member("web", running());
+    web.more.as_mut().unwrap().env = vec!["DB_HOST=db".into()];
+    let mut stranger = running();
+    stranger.container.id = "other".into();
+    stranger.container.name = "db".into();
+    stranger.container.networks = vec![network("elsewhere")];
+    assert_eq!(told(&report(vec![web, stranger], &[])), ["db healthy -", "web-1 healthy -"]);
+}
+
+#[test]
+fn a_run_for_one_time_that_failed_is_nobodys_trouble_any_more() {
+    let mut run = member("web", ended(1));
+    run.container.labels.insert("com.docker.compose.oneoff".into(), "True".into());
+    assert_eq!(report(vec![run], &[]).level, Level::Off);
 }
 
 #[test]
