@@ -112,7 +112,7 @@ fn ago(now: Timestamp, span: SignedDuration) -> Timestamp {
 }
 
 /// Times in which somebody looked and it is known how it was: from, until, how.
-type Known = Vec<(Timestamp, Timestamp, Level)>;
+type Known = (Timestamp, Timestamp, Level);
 
 fn course_of(past: &HealthPast, now: Timestamp) -> Course {
     let known = known(past, now);
@@ -137,7 +137,7 @@ fn why(change: &HealthChange) -> String {
 }
 
 /// What is known: changes cut down to when somebody looked. What was before the first change nobody knows.
-fn known(past: &HealthPast, now: Timestamp) -> Known {
+fn known(past: &HealthPast, now: Timestamp) -> Vec<Known> {
     let mut known = Vec::new();
     for (i, change) in past.changes.iter().enumerate() {
         let end = past.changes.get(i + 1).map_or(now, |next| next.at);
@@ -152,14 +152,14 @@ fn known(past: &HealthPast, now: Timestamp) -> Known {
 }
 
 /// Of what is known, what falls between two times: how long, and how it was.
-fn within(known: &Known, from: Timestamp, until: Timestamp) -> impl Iterator<Item = (SignedDuration, Level)> {
+fn within(known: &[Known], from: Timestamp, until: Timestamp) -> impl Iterator<Item = (SignedDuration, Level)> {
     known.iter().filter_map(move |(began, ended, level)| {
         let (began, ended) = (from.max(*began), until.min(*ended));
         (began < ended).then(|| (ended.duration_since(began), *level))
     })
 }
 
-fn share(known: &Known, now: Timestamp, span: SignedDuration) -> Share {
+fn share(known: &[Known], now: Timestamp, span: SignedDuration) -> Share {
     let (mut looked, mut up) = (0.0, 0.0);
     for (length, level) in within(known, ago(now, span), now) {
         looked += length.as_secs_f64();

@@ -145,8 +145,9 @@ impl Looker {
         let usual = now + self.config.interval.0;
         let least = now + GATHER.max(took * SHARE);
         let probes = self.prober.due().map_or(usual, Instant::from_std);
-        // Nothing was seen yet: the snapshot's next change is what counts.
-        if self.last.is_none() { usual } else { usual.min(probes.max(least)) }
+        // While nothing can be seen, the snapshot's next change is what counts.
+        let seeing = self.last.as_deref().is_some_and(history::is_whole);
+        if seeing { usual.min(probes.max(least)) } else { usual }
     }
 
     /// Looks; answers whether there was something to look at.

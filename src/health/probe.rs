@@ -127,9 +127,8 @@ async fn one(engine: Engine, ways: Arc<Ways>, container: Container, ask: Ask) ->
     if let Some(finding) = &mut seen.finding
         && finding.code == "PROBE_REFUSED"
         && spot.own
-        && let Some(port) = own_port(&ask.what)
     {
-        look_inside(&engine, &container, port, finding).await;
+        look_inside(&engine, &container, port_of(&ask.what), finding).await;
     }
     probed.latency_seconds = seen.latency.map(|l| l.as_secs_f64());
     probed.finding = seen.finding;
@@ -144,9 +143,10 @@ fn spot(ways: &Ways, container: &Container, what: &What) -> Result<Spot, String>
             || container.service() == Some(host)
             || container.networks.iter().any(|n| n.aliases.iter().any(|alias| alias == host))
     };
-    let (host, port) = match what {
-        What::Http(target) => (&target.host, target.port),
-        What::Tcp(target) | What::Tls(target) => (&target.host, target.port),
+    let port = port_of(what);
+    let host = match what {
+        What::Http(target) => &target.host,
+        What::Tcp(target) | What::Tls(target) => &target.host,
     };
     let own_tls = matches!(what, What::Tls(_)) && container.ports.iter().any(|p| p.container == port);
     match host {
@@ -155,11 +155,11 @@ fn spot(ways: &Ways, container: &Container, what: &What) -> Result<Spot, String>
     }
 }
 
-/// The container's port that is asked, when it is one of its own.
-fn own_port(what: &What) -> Option<u16> {
+/// The port that is asked, as it was written.
+fn port_of(what: &What) -> u16 {
     match what {
-        What::Http(target) => Some(target.port),
-        What::Tcp(target) | What::Tls(target) => Some(target.port),
+        What::Http(target) => target.port,
+        What::Tcp(target) | What::Tls(target) => target.port,
     }
 }
 
@@ -245,7 +245,6 @@ async fn secure(
 
 /// Connects, or says why not.
 async fn connect(spot: &Spot, ask: &Ask, deadline: Instant) -> Result<TcpStream, Finding> {
-    let port = own_port(&ask.what).unwrap_or(spot.port);
     let error = match timeout_at(deadline, TcpStream::connect((spot.host.as_str(), spot.port))).await {
         Err(_) => return Err(late(ask, "not even a connection comes about: something drops the packets")),
         Ok(Ok(stream)) => {
@@ -256,7 +255,7 @@ async fn connect(spot: &Spot, ask: &Ask, deadline: Instant) -> Result<TcpStream,
         Ok(Err(error)) => error,
     };
     if error.kind() == io::ErrorKind::ConnectionRefused {
-        return Err(refused(port, "the connection is refused"));
+        return Err(refused(port_of(&ask.what), "the connection is refused"));
     }
     let shown = clean(&ask.what.to_string()).into_owned();
     let host = clean(&spot.host).into_owned();
@@ -302,7 +301,7 @@ async fn look_inside(engine: &Engine, container: &Container, port: u16, finding:
         finding.code = "LOOPBACK_ONLY";
         finding.what = format!("it listens on port {port} of its own loopback address only");
         finding.why = format!("its service is bound to {}, which nothing outside the container reaches", here[0]);
-        finding.todo = "bind it to 0.0.0.0 (in its settings or command: often HOST, --host or --bind)".to_owned();
+        finding.todo = String::from("bind it to 0.0.0.0 (in its settings or command: often HOST, --host or --bind)");
         return;
     }
     let mut others: Vec<u16> = sockets.iter().filter(|(ip, _)| !ip.is_loopback()).map(|(_, p)| *p).collect();

@@ -103,7 +103,10 @@ pub(super) fn flapping(facts: &Facts) -> Option<Said> {
     }
     let probes = facts.more.as_ref().map_or(&[][..], |m| &m.probes);
     let changes = probes.windows(2).filter(|w| (w[0].exit_code == 0) != (w[1].exit_code == 0)).count();
-    let recent = facts.past.turns.iter().filter(|(t, _)| facts.now.duration_since(*t) < FLAPS).count();
+    // A restart makes it well again, or should: only what came after the last start is a change of mind.
+    let began = facts.container.started.unwrap_or(jiff::Timestamp::MIN);
+    let lately = |t: &jiff::Timestamp| facts.now.duration_since(*t) < FLAPS && *t >= began;
+    let recent = facts.past.turns.iter().filter(|(t, _)| lately(t)).count();
     // What flapped before does so until all that is kept is of one mind.
     let (what, since) = if changes >= if facts.flapped { 1 } else { 3 } {
         let failed = probes.iter().filter(|p| p.exit_code != 0).count();
@@ -112,7 +115,7 @@ pub(super) fn flapping(facts: &Facts) -> Option<Said> {
     } else if recent >= 3 {
         let what =
             format!("its health changed {} in {}", count(recent, "time"), duration(FLAPS.as_secs().unsigned_abs()));
-        (what, facts.past.turns.iter().map(|(t, _)| *t).find(|t| facts.now.duration_since(*t) < FLAPS))
+        (what, facts.past.turns.iter().map(|(t, _)| *t).find(lately))
     } else {
         return None;
     };
@@ -209,6 +212,9 @@ mod tests {
         assert_eq!(codes(&facts), Vec::<&str>::new());
         facts.past.turns = vec![(ago(300), false), (ago(200), true), (ago(100), false), (ago(50), true)];
         assert_eq!(codes(&facts), ["FLAPPING"]);
+        // What was restarted for it has not changed its mind since.
+        facts.container.started = Some(ago(60));
+        assert_eq!(codes(&facts), Vec::<&str>::new());
     }
 
     #[test]

@@ -281,10 +281,10 @@ mod tests {
     #[test]
     fn each_change_that_lasts_is_told_once() {
         let levels = [(0, Healthy), (100, Failing), (300, Healthy)];
-        assert_eq!(course(&mut settling(), &levels, 900), [(125, Kind::Failing), (325, Kind::Recovered)]);
+        assert_eq!(course(&mut settling(), &levels, 900), [(130, Kind::Failing), (330, Kind::Recovered)]);
         let levels = [(0, Healthy), (100, Degraded), (200, Failing), (300, Off)];
         let told = course(&mut settling(), &levels, 900);
-        assert_eq!(told, [(125, Kind::Degraded), (225, Kind::Failing), (325, Kind::Recovered)]);
+        assert_eq!(told, [(130, Kind::Degraded), (230, Kind::Failing), (330, Kind::Recovered)]);
         assert_eq!(course(&mut settling(), &[(0, Healthy), (100, Failing), (120, Healthy)], 900), []);
         assert_eq!(course(&mut settling(), &[(0, Off), (100, Healthy), (200, Off)], 900), []);
     }
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn what_people_know_is_not_told_again() {
         let mut known = Settling::new(Duration::from_secs(30), [("web".to_owned(), Failing)].into());
-        assert_eq!(course(&mut known, &[(0, Failing), (100, Healthy)], 900), [(125, Kind::Recovered)]);
+        assert_eq!(course(&mut known, &[(0, Failing), (100, Healthy)], 900), [(130, Kind::Recovered)]);
     }
 
     #[test]

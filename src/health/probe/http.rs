@@ -10,7 +10,6 @@ use hyper::{Request, Response, Uri, body::Incoming};
 use hyper_util::rt::TokioIo;
 use jiff::{SignedDuration, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -41,7 +40,7 @@ pub(super) async fn http(target: &HttpTarget, spot: &Spot, ask: &Ask, deadline: 
             Err(finding) => return Seen::bad(finding),
         };
         let answer = if target.tls {
-            match secured(io, target, ask, deadline).await {
+            match super::secure(io, target.host.as_deref(), true, ask, deadline).await {
                 Ok((stream, wrong)) => {
                     if wrong.as_ref().is_some_and(|f| f.level == Level::Failing) {
                         return Seen { latency: Some(began.elapsed()), finding: wrong };
@@ -76,16 +75,6 @@ pub(super) async fn http(target: &HttpTarget, spot: &Spot, ask: &Ask, deadline: 
         return seen;
     }
     Seen::default()
-}
-
-/// The stream with TLS, and what is to be said of the certificate.
-async fn secured(
-    tcp: TcpStream,
-    target: &HttpTarget,
-    ask: &Ask,
-    deadline: Instant,
-) -> Result<(tokio_rustls::client::TlsStream<TcpStream>, Option<Finding>), Finding> {
-    super::secure(tcp, target.host.as_deref(), true, ask, deadline).await
 }
 
 /// Sends the question; the answer's head comes with what keeps its connection going.

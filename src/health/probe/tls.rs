@@ -181,7 +181,7 @@ fn names(certificate: &X509Certificate<'_>) -> String {
     });
     let mut named: Vec<String> = named.take(6).collect();
     if named.len() > 5 {
-        named[5] = "…".to_owned();
+        named[5] = String::from("…");
     }
     named.join(", ")
 }
