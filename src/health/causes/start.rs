@@ -184,7 +184,10 @@ pub(super) fn not_executable(facts: &Facts) -> Option<Said> {
 /// The network that a refusal says is not there.
 fn network_gone(message: &str) -> Option<&str> {
     static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"network (\S+) not found").ok());
-    NAME.as_ref()?.captures(message)?.get(1).map(|m| crate::text::short_id(m.as_str())).filter(|n| !n.is_empty())
+    let name = NAME.as_ref()?.captures(message)?.get(1)?.as_str();
+    // Compose's networks are named here by their identifier.
+    let id = name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    Some(if id { crate::text::short_id(name) } else { name })
 }
 
 pub(super) fn refused(facts: &Facts) -> Option<Said> {
