@@ -149,8 +149,8 @@ def main():
         print(f"ratio                    {statistics.median(took) / statistics.median(cost):.2f} of medians; by rounds {ratios[0]:.2f} to {ratios[-1]:.2f}")
     finally:
         ids = docker("ps", "-aq", "--filter", "label=" + LABEL).split()
-        for i in range(0, len(ids), 50):
-            docker("rm", "-f", *ids[i : i + 50])
+        for i in range(0, len(ids), 8):
+            docker("rm", "-f", *ids[i : i + 8])
         subprocess.run(["rm", "-rf", home])
 
 
