@@ -47,7 +47,7 @@ fn a_cause_is_told_with_what_suffers_from_it_and_goes_when_it_is_mended() {
     });
     panel.keys("9");
     panel.see("WHAT IS THE CASE");
-    panel.keys("/quay-db\r\x1b[B");
+    panel.keys("/quay-db\r");
     panel.see("page 7 is torn");
     panel.see("because of it fails: quay-web-1");
     // How it fared is kept, and read again by the next panel.

@@ -143,7 +143,7 @@ impl App {
             Target::Stack(name) => {
                 let of = report.containers.iter().filter(|v| v.stack.as_deref() == Some(&**name));
                 of.filter(|v| v.blamed_on.is_none())
-                    .flat_map(|v| v.findings.first().map(|f| (v.name.as_str(), f)))
+                    .filter_map(|v| v.findings.first().map(|f| (v.name.as_str(), f)))
                     .collect()
             }
             other => {
@@ -159,6 +159,10 @@ impl App {
                 self.health.report = report;
                 if matches!(self.view, View::Health | View::Deck) {
                     self.refresh();
+                }
+                // Its probes below are to be those that are spoken of.
+                if self.detail.tab == Some(Tab::Health) && self.shows_detail() {
+                    self.load_detail();
                 }
             }
             HealthNews::Course(turn, course) if turn == self.detail.turn => {
@@ -188,12 +192,10 @@ impl App {
     /// Asks for what a tab about health needs; `again` also when it is there.
     pub(super) fn load_health(&mut self, tab: Tab, again: bool) {
         match tab {
-            Tab::Doctor => {
-                if again || self.health.checks.is_empty() && !self.health.examining {
-                    self.health.checks.clear();
-                    self.health.examining = true;
-                    self.out.push(Effect::Health(HealthOrder::Examine));
-                }
+            Tab::Doctor if again || self.health.checks.is_empty() && !self.health.examining => {
+                self.health.checks.clear();
+                self.health.examining = true;
+                self.out.push(Effect::Health(HealthOrder::Examine));
             }
             Tab::Audit if again || self.is_stale(0) => {
                 self.health.audit = waiting(&self.health.audit);

@@ -42,7 +42,7 @@ impl App {
     pub fn name_of(&self, target: &Target) -> String {
         match target {
             Target::Stack(name) | Target::Volume(name) => name.to_string(),
-            Target::Host => self.host_name().to_owned(),
+            Target::Host => self.host_name(),
             Target::Lab(id) => id.to_string(),
             Target::BrokenLab(file) => super::labs::folder_of(file).to_owned(),
             Target::Service(stack, service) => format!("{stack} › {service}"),

@@ -13,14 +13,14 @@ use ondeck::topology::{Obstacle, Route, RouteSource, Routes, SocketProxy};
 
 use super::fixture::now;
 
-fn ago(seconds: i64) -> Option<Timestamp> {
-    Some(now() - SignedDuration::from_secs(seconds))
+fn ago(seconds: i64) -> Timestamp {
+    now() - SignedDuration::from_secs(seconds)
 }
 
 fn finding(code: &'static str, level: Level, layer: Layer, words: [&str; 3], evidence: &[&str]) -> Finding {
     let [what, why, todo] = words.map(str::to_owned);
     let evidence = evidence.iter().map(|l| (*l).to_owned()).collect();
-    Finding { code, level, layer, what, why, todo, evidence, since: ago(1300) }
+    Finding { code, level, layer, what, why, todo, evidence, since: Some(ago(1300)) }
 }
 
 /// What is said of [`super::fixture::snapshot`].
@@ -35,14 +35,14 @@ pub fn report(snap: &Snapshot) -> Report {
                 stack: c.stack().map(str::to_owned),
                 service: c.service().map(str::to_owned),
                 level: if c.state.is_up() { Level::Healthy } else { Level::Off },
-                since: ago(7200),
+                since: Some(ago(7200)),
                 passed: vec![Layer::Container, Layer::Healthcheck],
                 ..Verdict::default()
             };
             match c.name.as_str() {
                 "blog-post-1" => Verdict {
                     level: Level::Failing,
-                    since: ago(86_400),
+                    since: Some(ago(86_400)),
                     findings: vec![finding(
                         "OOM_KILLED",
                         Level::Failing,
@@ -59,7 +59,7 @@ pub fn report(snap: &Snapshot) -> Report {
                 },
                 "shop-mailer-1" => Verdict {
                     level: Level::Failing,
-                    since: ago(1300),
+                    since: Some(ago(1300)),
                     findings: vec![finding(
                         "CRASH_LOOP",
                         Level::Failing,
@@ -76,7 +76,7 @@ pub fn report(snap: &Snapshot) -> Report {
                 },
                 "shop-api-1" => Verdict {
                     level: Level::Failing,
-                    since: ago(720),
+                    since: Some(ago(720)),
                     findings: vec![finding(
                         "UNHEALTHY",
                         Level::Failing,
@@ -93,7 +93,7 @@ pub fn report(snap: &Snapshot) -> Report {
                 },
                 "shop-web-1" => Verdict {
                     level: Level::Degraded,
-                    since: ago(720),
+                    since: Some(ago(720)),
                     findings: vec![finding(
                         "DEPENDENCY_DOWN",
                         Level::Degraded,
@@ -123,8 +123,8 @@ pub fn report(snap: &Snapshot) -> Report {
         level: Level::Failing,
         containers,
         stacks: vec![
-            StackVerdict { name: "blog".into(), level: Level::Failing, since: ago(86_400), up: 0, all: 1 },
-            StackVerdict { name: "shop".into(), level: Level::Failing, since: ago(1300), up: 5, all: 6 },
+            StackVerdict { name: "blog".into(), level: Level::Failing, since: Some(ago(86_400)), up: 0, all: 1 },
+            StackVerdict { name: "shop".into(), level: Level::Failing, since: Some(ago(1300)), up: 5, all: 6 },
         ],
         findings: vec![finding(
             "HOST_DISK",
@@ -143,14 +143,14 @@ pub fn course() -> Course {
     line.extend([Some(Level::Healthy); 30]);
     line.extend([Some(Level::Degraded), Some(Level::Healthy), Some(Level::Failing)].repeat(2));
     Course {
-        since: ago(720),
+        since: Some(ago(720)),
         hour: Share { up: Some(0.8), watched: 1.0 },
         day: Share { up: Some(0.9931), watched: 0.75 },
         week: Share { up: Some(0.998), watched: 0.31 },
         line,
         changes: vec![
-            (ago(720).unwrap(), Level::Failing, "its healthcheck fails".into()),
-            (ago(5000).unwrap(), Level::Healthy, String::new()),
+            (ago(720), Level::Failing, "its healthcheck fails".into()),
+            (ago(5000), Level::Healthy, String::new()),
         ],
     }
 }

@@ -166,7 +166,8 @@ impl Page {
                 rows.truncate(EVIDENCE_ROWS);
                 if let Some(last) = rows.last_mut() {
                     // What is wider than there is room gets its sign for what is missing.
-                    *last = fit(&format!("{last}{}", " ".repeat(self.width)), self.width - 4).trim_end().to_owned();
+                    let wide = format!("{last}{}", " ".repeat(self.width));
+                    fit(&wide, self.width - 4).trim_end().clone_into(last);
                 }
             }
             for row in rows {
