@@ -172,7 +172,7 @@ fn docker_host_and_a_context_that_contradict_each_other() {
     use sha2::{Digest, Sha256};
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join(".docker");
-    let hash: String = Sha256::digest(b"web").iter().map(|b| format!("{b:02x}")).collect();
+    let hash = Sha256::digest(b"web").iter().fold(String::new(), |hash, b| hash + &format!("{b:02x}"));
     let meta = config.join("contexts/meta").join(hash);
     std::fs::create_dir_all(&meta).unwrap();
     let context = serde_json::json!({"Name": "web", "Endpoints": {"docker": {"Host": "tcp://127.0.0.1:9"}}});

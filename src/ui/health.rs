@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::audit;
 use crate::doctor::Check;
@@ -14,7 +15,7 @@ use crate::topology::Routes;
 
 use super::app::{App, Focus};
 use super::detail::{Loaded, Tab};
-use super::message::Effect;
+use super::message::{Effect, Msg};
 use super::view::{Target, Tone, View};
 
 /// Something to do outside for health.
@@ -37,6 +38,8 @@ pub enum HealthNews {
     Report(Arc<Report>),
     /// How the container fared that was asked for at that turn.
     Course(u64, Result<Arc<Course>, EngineError>),
+    /// What was said at that turn of how a container fared is old.
+    CourseOld(u64),
     /// A check ended.
     Check(Check),
     /// All checks ended; in their order.
@@ -166,12 +169,16 @@ impl App {
                 }
             }
             HealthNews::Course(turn, course) if turn == self.detail.turn => {
-                self.detail.course = match course {
-                    Ok(course) => Loaded::Here(course),
-                    Err(e) => Loaded::Failed(e),
-                };
+                // What was seen first is kept a moment later.
+                let soon = course.as_ref().is_ok_and(|c| c.changes.is_empty());
+                let wait = Duration::from_secs(if soon { 3 } else { 60 });
+                self.out.push(Effect::After(wait, Msg::Health(HealthNews::CourseOld(turn))));
+                self.detail.course = loaded(course);
             }
-            HealthNews::Course(..) => {}
+            HealthNews::CourseOld(turn) if turn == self.detail.turn && self.shows_detail() => {
+                self.load_health(Tab::Health, true);
+            }
+            HealthNews::Course(..) | HealthNews::CourseOld(_) => {}
             HealthNews::Check(check) => {
                 if self.health.examining && !self.health.checks.iter().any(|c| c.code == check.code) {
                     self.health.checks.push(check);

@@ -80,7 +80,7 @@ impl App {
     /// How it fared, where that is known.
     fn fared(&self, page: &mut Page<'_>) {
         match &self.detail.course {
-            Loaded::Here(course) if course.line.iter().any(Option::is_some) => {
+            Loaded::Here(course) if !course.changes.is_empty() => {
                 page.blank();
                 page.course(course);
             }
