@@ -211,7 +211,6 @@ async fn what_is_unhealthy_is_healed_and_told_once_and_a_lost_engine_is_survived
     levels.retain(|level| *level != Level::Off);
     levels.dedup();
     assert_eq!(levels, [Level::Healthy, Level::Failing, Level::Healthy], "{course_of_it:#?}");
-    assert!(course_of_it.hour.up.is_some_and(|up| up > 0.0 && up < 1.0), "{course_of_it:#?}");
     until("webhook and topic have the same", async || {
         let sent = sent.lock().unwrap();
         let hook: Vec<Value> =
@@ -235,6 +234,9 @@ async fn what_is_unhealthy_is_healed_and_told_once_and_a_lost_engine_is_survived
     engine.docker(&["start", "healed"]);
     one.says("healed", "healthy").await;
     assert_eq!((one.end(), two.end()), (Some(0), Some(0)));
+    // How long somebody looked is written every minute, and at the end.
+    let whole = course("healed").await.unwrap();
+    assert!(whole.hour.up.is_some_and(|up| up > 0.0 && up < 1.0) && whole.hour.watched < 1.0, "{whole:#?}");
 
     // A look from time to time says what is the case; without an engine it cannot.
     let said = place.ondeck(&["--once", "--no-heal"]).output().unwrap();
