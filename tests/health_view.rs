@@ -172,3 +172,20 @@ fn an_audit_that_is_refused_says_why_and_is_tried_again() {
     assert!(stage.text().contains("1 critical"));
     assert_eq!(ward::audit(&stage.app.snap).findings.len(), 4);
 }
+
+#[tokio::test]
+async fn what_was_restarted_for_its_health_stands_in_the_activity() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = ondeck::store::Store::open(&folder.path().join("history.db")).await.unwrap();
+    let id = store.heal_begins("web-01", "shop-api-1", "UNHEALTHY", now(), None).await.unwrap().unwrap();
+    store.heal_ended(id, "restarted").await.unwrap();
+    let mut stage = looked_at(120);
+    stage.press(&["0"]);
+    stage.send(Msg::Health(HealthNews::Heals(store.heals("web-01", 50).await.unwrap())));
+    let text = stage.text();
+    assert!(text.contains("restarted by ondeck watch: UNHEALTHY"), "{text}");
+    // It is the newest thing, and says in full what it was.
+    stage.press(&["g", "tab"]);
+    assert_eq!(stage.app.detail.target, Some(Target::Heal(id)));
+    assert!(stage.text().contains("because   UNHEALTHY"));
+}

@@ -13,6 +13,7 @@ use crate::tasks::{Job, Named, StackVerb, Verb};
 use super::action::{ACTIONS, Action};
 use super::app::{App, Focus, Typing, refusal};
 use super::detail::Tab;
+use super::health::HealthOrder;
 use super::message::Effect;
 use super::overlay::{Ask, Confirm, Overlay, Prompt, Then};
 use super::view::{Target, Tone, View};
@@ -261,6 +262,9 @@ impl App {
         if view == View::Labs {
             self.want_labs();
         }
+        if view == View::Activity {
+            self.out.push(Effect::Health(HealthOrder::Heals));
+        }
         if view == View::Volumes && self.snap.disk.is_none() {
             self.out.push(Effect::DiskUse);
         }
@@ -279,7 +283,7 @@ impl App {
             Target::Image(_) => View::Images,
             Target::Network(_) | Target::Member(..) => View::Networks,
             Target::Volume(_) => View::Volumes,
-            Target::Task(_) | Target::Event(..) => View::Activity,
+            Target::Task(_) | Target::Event(..) | Target::Heal(_) => View::Activity,
             Target::Host => View::Health,
         };
         let from = self.view;

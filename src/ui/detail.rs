@@ -108,7 +108,7 @@ impl Tab {
             Target::Network(_) => &[Self::Attached, Self::Inspect],
             Target::Volume(_) => &[Self::UsedBy, Self::Inspect],
             Target::Task(_) => &[Self::Output],
-            Target::Event(..) => &[Self::Event],
+            Target::Event(..) | Target::Heal(_) => &[Self::Event],
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::engine::model::Id;
 use crate::fleet::Link;
 use crate::fleet::snapshot::Status;
 use crate::health::{Course, Finding, Level, Report, Verdict};
+use crate::store::HealAct;
 use crate::topology::Routes;
 
 use super::app::{App, Focus};
@@ -29,6 +30,8 @@ pub enum HealthOrder {
     Audit,
     /// Read the routes.
     Routes,
+    /// Read what was restarted for its health.
+    Heals,
 }
 
 /// What comes back.
@@ -48,6 +51,8 @@ pub enum HealthNews {
     Audited(Result<Arc<audit::Report>, EngineError>),
     /// The routes were read.
     Routes(Result<Arc<Routes>, EngineError>),
+    /// What was restarted for its health, the newest first.
+    Heals(Vec<HealAct>),
 }
 
 /// What one person's panel knows of health.
@@ -63,6 +68,8 @@ pub struct Health {
     pub audit: Loaded<Arc<audit::Report>>,
     /// The routes.
     pub routes: Loaded<Arc<Routes>>,
+    /// What was restarted for its health, by `ondeck watch`, the newest first.
+    pub heals: Vec<HealAct>,
     /// The containers that audit and routes were read for: with others they are read again.
     read_for: [BTreeSet<Id>; 2],
     /// Whether the doctor was opened by itself, which happens once.
@@ -80,6 +87,12 @@ impl Health {
     /// Whether any report came yet.
     pub fn is_known(&self) -> bool {
         !self.report.host.is_empty()
+    }
+
+    /// A restart, while it is kept.
+    pub fn heal(&self, target: &Target) -> Option<&HealAct> {
+        let Target::Heal(id) = target else { return None };
+        self.heals.iter().find(|h| h.id == *id)
     }
 
     /// Containers and services with a trouble of their own, worst first, each with those that suffer from it.
@@ -160,8 +173,10 @@ impl App {
         match news {
             HealthNews::Report(report) => {
                 self.health.report = report;
-                if matches!(self.view, View::Health | View::Deck) {
-                    self.refresh();
+                match self.view {
+                    View::Health | View::Deck => self.refresh(),
+                    View::Activity => self.out.push(Effect::Health(HealthOrder::Heals)),
+                    _ => {}
                 }
                 // Its probes below are to be those that are spoken of.
                 if self.detail.tab == Some(Tab::Health) && self.shows_detail() {
@@ -190,6 +205,12 @@ impl App {
             }
             HealthNews::Audited(result) => self.health.audit = loaded(result),
             HealthNews::Routes(result) => self.health.routes = loaded(result),
+            HealthNews::Heals(heals) => {
+                self.health.heals = heals;
+                if self.view == View::Activity {
+                    self.refresh();
+                }
+            }
         }
         if matches!(self.detail.tab, Some(Tab::Health | Tab::Doctor | Tab::Audit | Tab::Routes)) {
             self.make_text();

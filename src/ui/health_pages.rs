@@ -252,6 +252,10 @@ impl Page<'_> {
             self.blank();
             self.finding(finding);
         }
+        if let Some(why) = &verdict.unprobed {
+            self.blank();
+            self.sign(Tone::Muted, self.symbols.dot, &format!("not probed: {why}"));
+        }
         self.blank();
         let mut line = TextLine::new(Tone::Muted, "looked at  ");
         for layer in [Layer::Container, Layer::Healthcheck, Layer::Probe, Layer::Dependency] {

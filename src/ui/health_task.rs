@@ -14,6 +14,9 @@ use super::health::{HealthNews, HealthOrder};
 use super::message::Msg;
 use super::view::Tone;
 
+/// How many restarts are shown.
+const HEALS: u32 = 50;
+
 /// What it takes.
 #[derive(Debug)]
 pub struct HealthTasks {
@@ -89,6 +92,12 @@ impl HealthTasks {
                     HealthNews::Examined(checks.await)
                 }
                 HealthOrder::Audit => HealthNews::Audited(crate::audit::audit(&engine, &config).await.map(Arc::new)),
+                HealthOrder::Heals => {
+                    let host = engine.endpoint().name.clone();
+                    let heals = history.with(async move |store| store.heals(&host, HEALS).await).await;
+                    // What is wrong with the history is told where health is kept in it.
+                    HealthNews::Heals(heals.unwrap_or_default())
+                }
                 HealthOrder::Routes => HealthNews::Routes(crate::topology::routes(&engine).await.map(Arc::new)),
             };
             let _ = msgs.send(Msg::Health(news));

@@ -462,6 +462,17 @@ impl App {
     }
 
     fn event(&self, target: &Target) -> Vec<TextLine> {
+        if let Some(act) = self.health.heal(target) {
+            let cell = activity::healed(act);
+            return vec![
+                TextLine::field("time", 8, Tone::Plain, act.at.to_string()),
+                TextLine::field("name", 8, Tone::Plain, &act.name),
+                TextLine::field("because", 8, Tone::Plain, &act.code),
+                TextLine::field("outcome", 8, cell.tone, cell.text),
+                TextLine::blank(),
+                TextLine::new(Tone::Muted, "What may be restarted, and how often, stands in the config and in labels."),
+            ];
+        }
         let Some(event) = activity::event(&self.snap, target) else {
             return vec![TextLine::new(Tone::Muted, "This event is not kept any more.")];
         };

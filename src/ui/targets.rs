@@ -63,6 +63,7 @@ impl App {
                 self.snap.networks.get(id).map_or_else(|| crate::text::short_id(id).to_owned(), |n| n.name.clone())
             }
             Target::Task(id) => self.tasks.get(*id).map_or_else(|| "task".to_owned(), |t| t.title.clone()),
+            Target::Heal(_) => self.health.heal(target).map_or_else(|| "restart".to_owned(), |h| h.name.clone()),
             Target::Event(..) => super::views::activity::event(&self.snap, target)
                 .map_or_else(|| "event".to_owned(), |e| format!("{} {}", e.kind, e.action)),
         }
@@ -100,7 +101,7 @@ impl App {
                 fields.with("id", id).with("name", self.name_of(target))
             }
             Target::Lab(id) => fields.with("name", id.to_string()),
-            Target::Host | Target::Task(_) | Target::Event(..) | Target::BrokenLab(_) => fields,
+            Target::Host | Target::Task(_) | Target::Heal(_) | Target::Event(..) | Target::BrokenLab(_) => fields,
         }
     }
 }
@@ -116,6 +117,6 @@ pub fn scope_of(target: &Target) -> Option<Scope> {
         Target::Network(_) => Scope::Network,
         Target::Volume(_) => Scope::Volume,
         Target::Task(_) => Scope::Task,
-        Target::Host | Target::Event(..) | Target::BrokenLab(_) => return None,
+        Target::Host | Target::Heal(_) | Target::Event(..) | Target::BrokenLab(_) => return None,
     })
 }

@@ -10,6 +10,7 @@ use crate::config::Symbols;
 use crate::engine::model::Id;
 use crate::fleet::Snapshot;
 use crate::fleet::snapshot::Status;
+use crate::store::HealId;
 use crate::tasks::{TaskId, Tasks};
 
 use super::health::Health;
@@ -125,6 +126,8 @@ pub enum Target {
     Volume(Id),
     /// A task of this panel.
     Task(TaskId),
+    /// A restart of what was not well, by its number in the history.
+    Heal(HealId),
     /// An event of the engine: its time in nanoseconds, and its place among those of one time.
     Event(i128, u16),
 }

@@ -1,4 +1,4 @@
-//! What happened: this panel's tasks and the engine's events, newest first.
+//! What happened: this panel's tasks, what was restarted for its health, and the engine's events, newest first.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use crate::engine::model::Event;
 use crate::fleet::Snapshot;
 use crate::fleet::snapshot::Status;
+use crate::store::HealAct;
 use crate::tasks::{Outcome, Task};
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, SortKey, Target, Tone};
 
@@ -23,6 +24,7 @@ static COLUMNS: [Column; 4] = [
 enum At<'a> {
     Task(&'a Task),
     Event(&'a Event),
+    Heal(&'a HealAct),
     Gone,
 }
 
@@ -30,6 +32,7 @@ fn at<'a>(cx: &Cx<'a>, target: &Target) -> At<'a> {
     match target {
         Target::Task(id) => cx.tasks.get(*id).map_or(At::Gone, At::Task),
         Target::Event(..) => event(cx.snap, target).map_or(At::Gone, At::Event),
+        Target::Heal(_) => cx.health.heal(target).map_or(At::Gone, At::Heal),
         _ => At::Gone,
     }
 }
@@ -74,6 +77,7 @@ impl Rows for Activity {
         let tasks =
             cx.tasks.iter().map(|t| (t.ended.map_or(i128::MAX, jiff::Timestamp::as_nanosecond), Target::Task(t.id)));
         let mut all: Vec<(i128, Target)> = tasks.collect();
+        all.extend(cx.health.heals.iter().map(|h| (h.at.as_nanosecond(), Target::Heal(h.id))));
         let (mut last, mut nth) = (0, 0);
         for event in cx.snap.events.iter() {
             let time = event.time.as_nanosecond();
@@ -89,6 +93,10 @@ impl Rows for Activity {
         match (column, at(cx, &row.target)) {
             (0, At::Task(t)) => Cell::toned(&*t.title, Tone::Strong),
             (0, At::Event(e)) => Cell::plain(name(cx.snap, e)),
+            (0, At::Heal(h)) => Cell::toned(&*h.name, Tone::Strong),
+            (1, At::Heal(_)) => Cell::toned("healing", Tone::Accent),
+            (2, At::Heal(h)) => healed(h),
+            (3, At::Heal(h)) => Cell::muted(when(cx, h.at)),
             (1, At::Task(_)) => Cell::toned("task", Tone::Accent),
             (1, At::Event(e)) => Cell::muted(&*e.kind),
             (2, At::Task(t)) => outcome(t),
@@ -102,6 +110,9 @@ impl Rows for Activity {
     fn key(&self, cx: &Cx<'_>, row: &Row, column: usize) -> SortKey {
         match (column, &row.target) {
             (3, Target::Event(time, _)) => SortKey::Number(-(*time as f64)),
+            (3, Target::Heal(_)) => {
+                SortKey::Number(cx.health.heal(&row.target).map_or(0.0, |h| -(h.at.as_nanosecond() as f64)))
+            }
             (3, Target::Task(id)) => {
                 SortKey::Number(cx.tasks.get(*id).map_or(0.0, |t| -(t.started.as_nanosecond() as f64)))
             }
@@ -112,6 +123,13 @@ impl Rows for Activity {
     fn empty(&self, _: &Cx<'_>) -> Empty {
         Empty::new("Nothing happened yet", "Whatever the engine or you do from now on shows here.")
     }
+}
+
+/// What was done for something that was not well, and how it ended.
+pub fn healed(act: &HealAct) -> Cell {
+    let outcome = act.outcome.as_deref().unwrap_or("being restarted");
+    let tone = if act.outcome.as_deref() == Some("restarted") { Tone::Good } else { Tone::Warn };
+    Cell::toned(crate::text::clean(&format!("{outcome} by ondeck watch: {}", act.code)).into_owned(), tone)
 }
 
 /// How far a task is, or how it ended.
