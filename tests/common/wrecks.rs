@@ -344,8 +344,8 @@ impl Yard {
         name
     }
 
+    /// The words of a docker command that makes a container of this yard.
     fn labelled<'a>(
-        &self,
         verb: &[&'a str],
         name: &'a str,
         label: &'a str,
@@ -360,13 +360,13 @@ impl Yard {
     /// Starts a container of an image.
     fn run_in(&self, name: &str, image: &str, options: &[&str], command: &[&str]) -> String {
         let label = self.made.label();
-        self.made.docker(&self.labelled(&["run", "--detach"], name, &label, image, options, command))
+        self.made.docker(&Self::labelled(&["run", "--detach"], name, &label, image, options, command))
     }
 
     /// Makes one that does not start yet.
     fn create_in(&self, name: &str, options: &[&str], command: &[&str]) -> String {
         let label = self.made.label();
-        self.made.docker(&self.labelled(&["create"], name, &label, IMAGE, options, command))
+        self.made.docker(&Self::labelled(&["create"], name, &label, IMAGE, options, command))
     }
 
     /// Starts a container that needs no network.
