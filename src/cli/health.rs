@@ -98,11 +98,11 @@ pub(super) fn run(
     Ok(ExitCode::from(code(&reports)))
 }
 
-/// A host by the name it is called, and how to reach it, or why that cannot be.
-type Named = (String, Result<Endpoint, EngineError>);
+/// How a host is called, and how to reach it.
+type Host = (String, Result<Endpoint, EngineError>);
 
-/// The hosts to look at.
-fn hosts(arguments: &Arguments, endpoint: impl FnOnce() -> Result<Endpoint, Failure>) -> Result<Vec<Named>, Failure> {
+/// The hosts to look at, by the names they are called.
+fn hosts(arguments: &Arguments, endpoint: impl FnOnce() -> Result<Endpoint, Failure>) -> Result<Vec<Host>, Failure> {
     let around = Surroundings::of_process();
     if arguments.all_hosts {
         return Ok(Endpoint::contexts(&around));

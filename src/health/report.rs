@@ -151,7 +151,8 @@ pub struct Report {
     pub unknown: Option<EngineError>,
 }
 
-#[allow(clippy::ref_option)] // Serde hands it over so.
+// serde hands a field over as it is.
+#[allow(clippy::ref_option)]
 fn in_words<S: Serializer>(error: &Option<EngineError>, to: S) -> Result<S::Ok, S::Error> {
     error.as_ref().map(ToString::to_string).serialize(to)
 }

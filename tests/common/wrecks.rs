@@ -296,19 +296,6 @@ fn well(yard: &Yard) {
     yard.service("good", "web", "db:service_started:false", &["--network", &network], &["sleep", "infinity"]);
 }
 
-/// The words that make a container of a yard.
-fn labelled<'a>(
-    verb: &[&'a str],
-    name: &'a str,
-    label: &'a str,
-    image: &'a str,
-    options: &[&'a str],
-    command: &[&'a str],
-) -> Vec<&'a str> {
-    let own = ["--name", name, "--label", label, "--stop-timeout", "1"];
-    [verb, &own, options, &[image], command].concat()
-}
-
 /// Where wrecks stand.
 pub struct Yard {
     /// All that is in the engine.
@@ -357,16 +344,29 @@ impl Yard {
         name
     }
 
+    /// The words of a docker command that makes a container of this yard.
+    fn labelled<'a>(
+        verb: &[&'a str],
+        name: &'a str,
+        label: &'a str,
+        image: &'a str,
+        options: &[&'a str],
+        command: &[&'a str],
+    ) -> Vec<&'a str> {
+        let own = ["--name", name, "--label", label, "--stop-timeout", "1"];
+        [verb, &own, options, &[image], command].concat()
+    }
+
     /// Starts a container of an image.
     fn run_in(&self, name: &str, image: &str, options: &[&str], command: &[&str]) -> String {
         let label = self.made.label();
-        self.made.docker(&labelled(&["run", "--detach"], name, &label, image, options, command))
+        self.made.docker(&Self::labelled(&["run", "--detach"], name, &label, image, options, command))
     }
 
     /// Makes one that does not start yet.
     fn create_in(&self, name: &str, options: &[&str], command: &[&str]) -> String {
         let label = self.made.label();
-        self.made.docker(&labelled(&["create"], name, &label, IMAGE, options, command))
+        self.made.docker(&Self::labelled(&["create"], name, &label, IMAGE, options, command))
     }
 
     /// Starts a container that needs no network.

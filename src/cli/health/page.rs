@@ -165,9 +165,8 @@ impl Page {
             if rows.len() > EVIDENCE_ROWS {
                 rows.truncate(EVIDENCE_ROWS);
                 if let Some(last) = rows.last_mut() {
-                    // What is wider than there is room gets its sign for what is missing.
-                    let wide = format!("{last}{}", " ".repeat(self.width));
-                    fit(&wide, self.width - 4).trim_end().clone_into(last);
+                    // The sign that something is missing takes a cell of its own.
+                    *last = format!("{}…", fit(last, self.width - 5).trim_end_matches('…'));
                 }
             }
             for row in rows {
