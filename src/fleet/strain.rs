@@ -2,6 +2,8 @@
 //! killed for want of it, processor time refused.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::engine::model::Id;
@@ -19,7 +21,7 @@ pub struct Strain {
     pub periods: u64,
     /// Those of them in which it did not get all it wanted.
     pub throttled: u64,
-    /// Its first process.
+    /// Its first process; not read where it is the only one and no tmpfs can be full.
     pub pid: Option<u32>,
     /// Memory that files in a tmpfs and shared memory take; not read where it cannot be much.
     pub shared: u64,
@@ -71,10 +73,27 @@ fn below(root: &Path, proc: &Path) -> Option<HashMap<Id, Strain>> {
     Some(found)
 }
 
+/// What a small file says, in as few calls as possible: there are hundreds of them.
+fn contents(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut buffer = [0; 4096];
+    let mut read = file.read(&mut buffer)?;
+    // The kernel gives such a file at once; a long one may come in parts.
+    if read < 1024 {
+        return Ok(String::from_utf8_lossy(&buffer[..read]).into_owned());
+    }
+    let mut all = Vec::new();
+    while read > 0 {
+        all.extend_from_slice(&buffer[..read]);
+        read = file.read(&mut buffer)?;
+    }
+    Ok(String::from_utf8_lossy(&all).into_owned())
+}
+
 fn read(root: &Path, two: bool, place: &Path, total: u64) -> Strain {
     let text = |controller: &str, name: &str| {
         let dir = if two { root.to_owned() } else { root.join(controller) };
-        std::fs::read_to_string(dir.join(place).join(name)).unwrap_or_default()
+        contents(&dir.join(place).join(name)).unwrap_or_default()
     };
     let number = |text: &str| text.trim().parse::<u64>().ok();
     // "max" and version 1's number for it are no limit. Without one the rest of it need not be read.
@@ -84,9 +103,12 @@ fn read(root: &Path, two: bool, place: &Path, total: u64) -> Strain {
     let stat = if limit.is_some() || used >= LITTLE { text("memory", "memory.stat") } else { String::new() };
     let of_stat = |one: &str, other: &str| field(&stat, if two { other } else { one }).unwrap_or(0);
     let cpu = text("cpu", "cpu.stat");
-    let processes = text("memory", "cgroup.procs");
+    let shared = of_stat("total_shmem", "shmem");
     // Counted are threads, too, and what ended until it is reaped; listed is only what lives.
-    let counted = number(&text("pids", "pids.current")).unwrap_or(0);
+    let counted = number(&text("pids", "pids.current"));
+    // Where there is but one nothing can be unreaped, and who it is matters only where it may have filled something.
+    let processes = if counted == Some(1) && shared == 0 { String::new() } else { text("memory", "cgroup.procs") };
+    let counted = counted.filter(|_| !processes.is_empty()).unwrap_or(0);
     let more = counted > processes.lines().count() as u64;
     let living = if more { text("memory", if two { "cgroup.threads" } else { "tasks" }) } else { String::new() };
     Strain {
@@ -96,7 +118,7 @@ fn read(root: &Path, two: bool, place: &Path, total: u64) -> Strain {
         periods: field(&cpu, "nr_periods").unwrap_or(0),
         throttled: field(&cpu, "nr_throttled").unwrap_or(0),
         pid: processes.lines().next().and_then(|l| l.parse().ok()),
-        shared: of_stat("total_shmem", "shmem"),
+        shared,
         unreaped: if more { counted.saturating_sub(living.lines().count() as u64) } else { 0 },
     }
 }
