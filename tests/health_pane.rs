@@ -57,7 +57,6 @@ fn a_cause_is_told_with_what_suffers_from_it_and_goes_when_it_is_mended() {
     panel.keys("r");
     panel.see("restart quay-db-1: restarted 1 container");
     panel.wait("the database to be well", |s| s.contains("healthy for"));
-    panel.keys("\x1b\x1b\x1b");
     panel.keys("q");
     assert!(panel.ended().success());
     panel.is_sane();

@@ -298,7 +298,8 @@ impl Page<'_> {
         for (time, level, what) in course.changes.iter().take(8) {
             let mut first = vec![(Tone::Muted, format!("{:>4} ago  ", age(self.now, *time)))];
             first.push((Tone::Status(status(*level)), format!("{:<8}  ", level.word())));
-            self.led(&[(Tone::Muted, what.clone())], first, 20);
+            let words = if what == level.word() { String::new() } else { what.clone() };
+            self.led(&[(Tone::Muted, words)], first, 20);
         }
     }
 
