@@ -125,9 +125,41 @@ fn each_wreck_is_told_with_its_own_cause() {
     let (text, right) = table(&last, &yard);
     eprintln!("{text}{right} of {all} right after {:.1} s", wait.elapsed().as_secs_f64());
     assert_eq!(right, all, "\n{text}");
+    panel(&yard, &last);
     late(&yard, &home);
     exit_codes(&yard, &home);
     pages(&yard, &home);
+}
+
+/// The panel says of each what the command says, in a row of its own.
+fn panel(yard: &Yard, report: &Value) {
+    let host = endpoint().address.to_string();
+    let mut panel = Terminal::start(200, 100, &["--host", &host], &[]);
+    panel.see("Lately");
+    panel.keys("9");
+    panel.see("WHAT IS THE CASE");
+    panel.keys("/");
+    panel.keys(&yard.called(""));
+    panel.keys("\r");
+    for wreck in WRECKS {
+        let verdict = said(report, yard, wreck.name).unwrap();
+        let name = verdict["name"].as_str().unwrap();
+        // Numbers further on may have changed since, and what is long is cut.
+        let what: String = verdict["findings"][0]["what"].as_str().unwrap().chars().take(8).collect();
+        let sign = if wreck.level == "failing" { '✖' } else { '◐' };
+        let is_told = |row: &str| {
+            let row = row.split('│').nth(1).unwrap_or_default();
+            let words = row.split_once(name).map(|(before, after)| (before.trim().to_owned(), after.trim().to_owned()));
+            words.is_some_and(|(before, after)| {
+                let signed = wreck.level == "off" || before.ends_with(sign);
+                signed && after.starts_with(&what)
+            })
+        };
+        panel.wait(&format!("{name}: {what}"), |screen| screen.lines().any(is_told));
+    }
+    panel.keys("q");
+    assert!(panel.ended().success());
+    panel.is_sane();
 }
 
 /// What only the engine's memory tells, while it lasts.

@@ -195,8 +195,9 @@ pub fn tabs(width: u16) -> Vec<ViewTab> {
         });
         tabs.collect::<Vec<_>>()
     };
-    let full = line(|v| v.tab().1, 2);
-    if full.last().is_none_or(|t| t.x + t.width <= width) { full } else { line(View::short, 1) }
+    let fits = |tabs: &Vec<ViewTab>| tabs.last().is_none_or(|t| t.x + t.width <= width);
+    let full = |gap| Some(line(|v| v.tab().1, gap)).filter(fits);
+    full(2).or_else(|| full(1)).unwrap_or_else(|| line(View::short, 1))
 }
 
 fn tab_at(width: u16, column: u16) -> Option<View> {
