@@ -147,12 +147,13 @@ fn panel(yard: &Yard, report: &Value) {
         // Numbers further on may have changed since, and what is long is cut.
         let what: String = verdict["findings"][0]["what"].as_str().unwrap().chars().take(8).collect();
         let sign = if wreck.level == "failing" { '✖' } else { '◐' };
+        // A long name is cut, too, but not so far that it could be another's.
+        let forms: Vec<String> =
+            std::iter::once(name.to_owned()).chain((30..name.len()).map(|n| format!("{}…", &name[..n]))).collect();
         let is_told = |row: &str| {
             let row = row.split('│').nth(1).unwrap_or_default();
-            let words = row.split_once(name).map(|(before, after)| (before.trim().to_owned(), after.trim().to_owned()));
-            words.is_some_and(|(before, after)| {
-                let signed = wreck.level == "off" || before.ends_with(sign);
-                signed && after.starts_with(&what)
+            forms.iter().filter_map(|form| row.split_once(form.as_str())).any(|(before, after)| {
+                (wreck.level == "off" || before.trim().ends_with(sign)) && after.trim().starts_with(&what)
             })
         };
         panel.wait(&format!("{name}: {what}"), |screen| screen.lines().any(is_told));
