@@ -71,7 +71,10 @@ async fn a_learner_fails_reads_takes_a_hint_mends_and_passes() {
     panel.keys(".env\r.git\r**/__pycache__");
     panel.keys(SUBMIT);
     // The next one leads to its line.
-    panel.wait("the failed step", |s| s.contains("✔ .dockerignore leaves out") && s.contains("Dockerfile:6"));
+    // Once all of it is said: until then nothing else can be handed in.
+    panel.wait("the failed step", |s| {
+        s.contains("✔ .dockerignore leaves out") && s.contains("Dockerfile:6") && s.contains("✖ Failed")
+    });
     panel.keys(OUT);
     panel.keys("5H");
     panel.wait("a hint", |s| s.contains("hint 2 of 4") && s.contains("If COPY failed"));
