@@ -168,11 +168,26 @@ fn an_audit_that_is_refused_says_why_and_is_tried_again() {
     stage.press(&[":", "audit", "enter"]);
     assert!(stage.text().contains("1 critical"));
     let error = EngineError::new(ErrorKind::Forbidden, "GET /containers/json is not let through");
-    stage.send(Msg::Health(HealthNews::Audited(Err(error))));
+    stage.send(Msg::Health(HealthNews::Audited(stage.app.health.era, Err(error))));
     assert!(stage.text().contains("is not let through"));
     stage.press(&["R"]);
     assert!(stage.text().contains("1 critical"));
     assert_eq!(ward::audit(&stage.app.snap).findings.len(), 4);
+}
+
+#[test]
+fn what_was_asked_of_one_host_is_not_said_of_the_next() {
+    let mut stage = looked_at(120);
+    stage.press(&[":", "audit", "enter"]);
+    let (era, old) = (stage.app.health.era, ward::audit(&stage.app.snap));
+    let other = Snapshot { host: "db-02".into(), ..fixture::snapshot() };
+    stage.send(Msg::Snapshot(Arc::new(other)));
+    assert!(!stage.text().contains("1 critical"), "{}", stage.text());
+    // The answer about the host before comes late.
+    stage.send(Msg::Health(HealthNews::Audited(era, Ok(Arc::new(old.clone())))));
+    assert!(!stage.text().contains("1 critical"), "{}", stage.text());
+    stage.send(Msg::Health(HealthNews::Audited(stage.app.health.era, Ok(Arc::new(old)))));
+    assert!(matches!(stage.app.health.audit, ondeck::ui::detail::Loaded::Here(_)));
 }
 
 #[tokio::test]
@@ -180,12 +195,12 @@ async fn what_was_restarted_for_its_health_stands_in_the_activity() {
     let folder = tempfile::tempdir().unwrap();
     let store = ondeck::store::Store::open(&folder.path().join("history.db")).await.unwrap();
     let id = store.heal_begins("web-01", "shop-api-1", "UNHEALTHY", now(), None).await.unwrap().unwrap();
-    store.heal_ended(id, "restarted").await.unwrap();
+    store.heal_ended(id, &ondeck::health::Outcome::Restarted(1, 3).words()).await.unwrap();
     let mut stage = looked_at(120);
     stage.press(&["0"]);
     stage.send(Msg::Health(HealthNews::Heals(store.heals("web-01", 50).await.unwrap())));
     let text = stage.text();
-    assert!(text.contains("restarted by ondeck watch: UNHEALTHY"), "{text}");
+    assert!(text.contains("restarted (1 of 3) by ondeck watch: UNHEALTHY"), "{text}");
     // It is the newest thing, and says in full what it was.
     stage.press(&["g", "tab"]);
     assert_eq!(stage.app.detail.target, Some(Target::Heal(id)));

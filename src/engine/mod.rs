@@ -38,6 +38,7 @@ pub use access::Refusal;
 pub use actions::{Prune, Pruned};
 pub use build::{BuildAsk, BuildSaid, Builder};
 pub use debug::{DEBUG_LABEL, Helper};
+pub use dial::AnyCertificate;
 pub use endpoint::{Address, DEFAULT_SOCKET, Endpoint, Surroundings, TlsFiles};
 pub use error::{EngineError, ErrorKind};
 pub use exec::{Channel, ExecAsk, ExecState, PipedExec, Ran, TtyExec};

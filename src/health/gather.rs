@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use crate::config;
 use crate::engine::model::{Container, Health, Id, Image, State};
@@ -38,12 +39,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BACK: SignedDuration = SignedDuration::from_hours(1);
 /// Members of a stack that are looked at because others of it fail, at most.
 const MEMBERS: usize = 40;
+/// How long this machine's own files may take. A mount whose server is gone (NFS, FUSE) never answers.
+const FILES: Duration = Duration::from_secs(3);
+/// Threads that read files; those of a mount that hangs do not come back.
+static READERS: Semaphore = Semaphore::const_new(8);
 
 /// What is read around a listing, and does not wait for it.
 #[derive(Debug, Default)]
 pub(super) struct Around {
     /// This machine's own files, where the engine is here.
     machine: Option<Machine>,
+    /// Whether they did not answer.
+    hangs: bool,
     /// The past of each container; `None` where the engine does not tell.
     past: Option<HashMap<Id, Past>>,
 }
@@ -81,7 +88,7 @@ pub(super) struct Gathered {
 /// Reads what does not wait for a listing.
 pub(super) async fn around(engine: &Engine, now: Timestamp) -> Around {
     let local = engine.endpoint().is_local();
-    let machine = tokio::task::spawn_blocking(move || if local { Machine::read() } else { None });
+    let machine = read(FILES, move || if local { Machine::read() } else { None });
     // An engine that refuses its events is judged without them.
     let (machine, past) = tokio::join!(machine, engine.past_events(now - BACK, now, &Past::ACTIONS));
     let past = past.ok().map(|events| {
@@ -91,10 +98,25 @@ pub(super) async fn around(engine: &Engine, now: Timestamp) -> Around {
         }
         all
     });
-    Around { machine: machine.ok().flatten(), past }
+    Around { hangs: machine.is_none(), machine: machine.flatten(), past }
 }
 
-/// Reads what lies where the engine keeps its data; whether this machine is the engine's own for sure.
+/// What `work` reads of files; `None` when that takes longer than `patience`.
+async fn read<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let work = async {
+        let turn = READERS.acquire().await.ok()?;
+        let read = move || {
+            let read = work();
+            drop(turn);
+            read
+        };
+        tokio::task::spawn_blocking(read).await.ok()
+    };
+    tokio::time::timeout(patience, work).await.ok().flatten()
+}
+
+/// Reads what lies where the engine keeps its data; whether this machine is the engine's own for sure. Without a
+/// machine where its files hang.
 async fn enter(engine: &Engine, picture: &Picture, machine: Option<Machine>) -> (Option<Machine>, bool) {
     let Some(mut machine) = machine else { return (None, false) };
     let usual = Path::new(USUAL);
@@ -112,11 +134,11 @@ async fn enter(engine: &Engine, picture: &Picture, machine: Option<Machine>) -> 
         return (Some(machine), same);
     }
     let listed: Vec<_> = picture.containers.values().cloned().collect();
-    let entered = tokio::task::spawn_blocking(move || {
+    let entered = read(FILES, move || {
         machine.enter(&root, &listed);
         machine
     });
-    (entered.await.ok(), true)
+    (entered.await, true)
 }
 
 /// Looks closer at what `picture` shows. A prober knows which probes are due; without one all are made.
@@ -129,15 +151,18 @@ pub(super) async fn gather(
     prober: Option<&mut Prober>,
     now: Timestamp,
 ) -> Gathered {
-    let Around { machine, past } = around;
+    let Around { machine, mut hangs, past } = around;
+    let told = machine.is_some();
     let (machine, same) = enter(engine, picture, machine).await;
+    hangs |= told && machine.is_none();
+    let told = machine.is_some();
     let look = Look { engine, now, past: &past, before };
     let wanted = look.suspicious(picture, machine.as_ref());
     let running: Vec<&Container> =
         picture.containers.values().map(Arc::as_ref).filter(|c| c.state == State::Running).collect();
     let stacks = stacks_of(picture.containers.values());
-    let read = stacks.clone();
-    let files = tokio::task::spawn_blocking(move || read_stacks(&read));
+    let written = stacks.clone();
+    let files = read(FILES, move || read_stacks(&written));
     let probed = async {
         match prober {
             Some(prober) => prober.probe(engine, &running, config).await,
@@ -145,6 +170,7 @@ pub(super) async fn gather(
         }
     };
     let (mut closer, machine, probed, files) = tokio::join!(look.all(wanted), again(machine), probed, files);
+    hangs |= files.is_none() || (told && machine.is_none());
     // What answers as it should not wants an explanation, too.
     let failed = |c: &&Arc<Container>| probed.iter().any(|p| p.container == c.id && p.finding.is_some());
     let more = picture.containers.values().filter(failed).filter(|c| !closer.contains_key(&c.id));
@@ -165,14 +191,20 @@ pub(super) async fn gather(
             Some(Err(e)) => gathered.unknown = Some(not_everything(&e)),
             None => {}
         }
-        if same {
-            facts.lost = lost(&facts);
+        let bound = bound(&facts);
+        if same && !hangs && !bound.is_empty() {
+            let read = read(FILES, move || lost(bound)).await;
+            hangs = read.is_none();
+            facts.lost = read.unwrap_or_default();
         }
         if let Some(port) = facts.refusal().and_then(port_wanted) {
             let holds = |c: &&Arc<Container>| c.id != *id && c.ports.iter().any(|p| p.host == Some(port));
             facts.holder = picture.containers.values().find(holds).map(|c| c.name.clone());
         }
         gathered.facts.insert(id.clone(), facts);
+    }
+    if hangs {
+        gathered.unknown = Some(hanging());
     }
     let (waits, mut missing) = files.unwrap_or_default();
     gathered.waits = waits;
@@ -195,16 +227,28 @@ pub(super) async fn gather(
     gathered
 }
 
-/// Paths of this machine that a container binds and that are not there. Binds of the older kind are made by the engine.
-fn lost(facts: &Facts) -> Vec<String> {
-    if facts.container.state.is_up() {
-        return Vec::new();
-    }
+/// Paths of this machine that a container binds and that have to be there. Binds of the older kind are made by the
+/// engine.
+fn bound(facts: &Facts) -> Vec<String> {
     let mounts = facts.raw("/HostConfig/Mounts").as_array().map(Vec::as_slice).unwrap_or_default();
     let bound = |m: &&Value| m["Type"] == "bind" && m["BindOptions"]["CreateMountpoint"] != true;
     let paths = mounts.iter().filter(bound).filter_map(|m| m["Source"].as_str());
-    let gone = |path: &&str| std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
-    paths.filter(gone).map(|p| crate::text::clean(p).into_owned()).collect()
+    paths.filter(|_| !facts.container.state.is_up()).map(str::to_owned).collect()
+}
+
+/// Those of these paths that are not there.
+fn lost(paths: Vec<String>) -> Vec<String> {
+    let gone = |path: &String| std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound);
+    paths.into_iter().filter(gone).map(|p| crate::text::clean(&p).into_owned()).collect()
+}
+
+/// Files of this machine do not answer.
+fn hanging() -> EngineError {
+    let message = format!("files of this machine did not answer within {}s", FILES.as_secs());
+    EngineError::new(ErrorKind::Other, message).with_hint(
+        "a mount hangs, as NFS and FUSE do when their server is gone: `mount -t nfs,nfs4,cifs,fuse` lists such; \
+         room, limits and zombies are not judged",
+    )
 }
 
 fn not_everything(error: &EngineError) -> EngineError {
@@ -221,12 +265,11 @@ async fn again(machine: Option<Machine>) -> Option<Machine> {
     let mut machine = machine?;
     let Some(wait) = machine.doubtful() else { return Some(machine) };
     tokio::time::sleep(wait).await;
-    tokio::task::spawn_blocking(move || {
+    read(FILES, move || {
         machine.again();
         machine
     })
     .await
-    .ok()
 }
 
 /// What services wait for, and which have neither a container nor a recipe for an image.
@@ -415,8 +458,20 @@ async fn tail(engine: &Engine, id: &str, tty: bool) -> Result<Vec<Line>, EngineE
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn files_that_do_not_answer_are_waited_for_no_longer_than_said() {
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let hangs = read(Duration::from_millis(20), move || ended.recv()).await;
+        assert!(hangs.is_none());
+        drop(end);
+        assert_eq!(read(Duration::from_mins(1), || 7).await, Some(7));
+        let (here, gone) = (std::env::temp_dir().display().to_string(), "/no/such/\u{1b}path".to_owned());
+        assert_eq!(lost(vec![here, gone]), ["/no/such/·path"]);
+    }
 
     #[test]
     fn images_go_by_the_names_that_compose_files_write() {

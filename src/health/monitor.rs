@@ -104,9 +104,9 @@ impl Looker {
         let mut at = Some(Instant::now());
         let mut watched = Instant::now() + WATCHED;
         let mut begun = false;
-        let mut took = Duration::ZERO;
+        let (mut looked, mut took) = (Instant::now(), Duration::ZERO);
         loop {
-            let due = at.unwrap_or_else(|| self.due(took));
+            let due = at.unwrap_or_else(|| self.due(looked, took));
             tokio::select! {
                 changed = self.snapshots.changed() => {
                     if changed.is_err() {
@@ -133,6 +133,7 @@ impl Looker {
                     if self.look(snap).await {
                         took = began.elapsed();
                     }
+                    looked = Instant::now();
                     // The first time comes with the first look, and with a history that comes later.
                     if !begun && self.watches().await {
                         begun = true;
@@ -147,11 +148,10 @@ impl Looker {
         }
     }
 
-    /// When one looks again though nothing changed.
-    fn due(&self, took: Duration) -> Instant {
-        let now = Instant::now();
-        let usual = now + self.config.interval.0;
-        let least = now + GATHER.max(took * SHARE);
+    /// When one looks again though nothing changed. It counts from the last look: snapshots come more often.
+    fn due(&self, looked: Instant, took: Duration) -> Instant {
+        let usual = looked + self.config.interval.0;
+        let least = looked + GATHER.max(took * SHARE);
         let probes = self.prober.due().map_or(usual, Instant::from_std);
         // While nothing can be seen, the snapshot's next change is what counts.
         let seeing = self.last.as_deref().is_some_and(history::is_whole);
@@ -268,6 +268,7 @@ fn same(a: &Report, b: &Report) -> bool {
 mod tests {
     use super::*;
     use crate::engine::model::{Container, State};
+    use crate::engine::{Address, Endpoint};
     use crate::health::Level;
 
     fn snap() -> Snapshot {
@@ -301,6 +302,55 @@ mod tests {
             *attempts = 2;
         }
         assert!(!matters(&down, &later), "another attempt is nothing new");
+    }
+
+    #[tokio::test]
+    async fn one_looks_again_however_often_statistics_come() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("engine.sock");
+        let engine = tokio::net::UnixListener::bind(&socket).unwrap();
+        let endpoint =
+            Endpoint { name: "here".to_owned(), address: Address::Unix(socket), tls: None, source: "test".to_owned() };
+        let mut now = snap();
+        now.listings.containers = Listing::Ready;
+        let (snaps, snapshots) = watch::channel(Arc::new(now.clone()));
+        let (stores, kept_in) = watch::channel(None);
+        let every = config::Period(Duration::from_millis(400));
+        let looker = Looker {
+            engine: Engine::connect(&endpoint).unwrap(),
+            snapshots,
+            config: config::Health { interval: every, ..config::Health::default() },
+            prober: Prober::default(),
+            last: None,
+            looked_at: None,
+            kept_in,
+            told: watch::channel(None).0,
+            tx: watch::channel(Arc::default()).0,
+        };
+        let looking = tokio::spawn(looker.run());
+        // Each look asks this engine something, which only hangs up. Statistics come more often than looks are due.
+        let mut asked = Vec::new();
+        let looks_at_different_times = async {
+            while asked.last().zip(asked.first()).is_none_or(|(l, f): (&Instant, &Instant)| *l - *f < every.0 * 5) {
+                drop(engine.accept().await.unwrap());
+                asked.push(Instant::now());
+            }
+        };
+        let statistics = async {
+            loop {
+                now.usage = Arc::new([("a".into(), Arc::default())].into());
+                snaps.send_replace(Arc::new(now.clone()));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let patience = Duration::from_mins(1);
+        tokio::select! {
+            () = looks_at_different_times => {}
+            () = statistics => {}
+            () = tokio::time::sleep(patience) => panic!("nobody looks again"),
+        }
+        looking.abort();
+        drop(stores);
     }
 
     #[test]

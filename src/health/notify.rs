@@ -32,8 +32,10 @@ pub enum Kind {
     Degraded,
     /// What did not work does again, or nobody expects it to any more.
     Recovered,
-    /// Something was restarted, or could not be.
+    /// Something was restarted.
     Restarted,
+    /// Something should have been restarted, and could not be.
+    RestartFailed,
     /// Something was restarted so often in vain that it is left alone.
     GaveUp,
 }
@@ -46,6 +48,7 @@ impl Kind {
             Self::Degraded => "degraded",
             Self::Recovered => "recovered",
             Self::Restarted => "restarted",
+            Self::RestartFailed => "restart_failed",
             Self::GaveUp => "gave_up",
         }
     }
@@ -90,6 +93,7 @@ impl Notice {
             Kind::Recovered if self.level == Level::Off => "is off".to_owned(),
             Kind::Recovered => "works again".to_owned(),
             Kind::Restarted => "was restarted".to_owned(),
+            Kind::RestartFailed => "could not be restarted".to_owned(),
             Kind::GaveUp => "is left alone".to_owned(),
         };
         let name = match self.name.as_str() {
@@ -120,7 +124,10 @@ impl Notice {
     pub fn of_healed(host: &str, healed: &Healed) -> Self {
         let (kind, todo) = match healed.outcome {
             Outcome::GaveUp(_) => (Kind::GaveUp, "restarts do not help it: look at its log"),
-            _ => (Kind::Restarted, ""),
+            Outcome::Failed(_) => {
+                (Kind::RestartFailed, "restart it by hand; what the engine said tells why it could not")
+            }
+            Outcome::Restarted(..) | Outcome::WouldRestart(..) => (Kind::Restarted, ""),
         };
         Self {
             kind,
@@ -262,5 +269,28 @@ mod tests {
         let json = serde_json::to_value(&notice).unwrap();
         assert_eq!((json["kind"].as_str(), json["was"].as_str()), (Some("failing"), Some("healthy")));
         assert_eq!(json["at"], "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_restart_that_failed_is_not_told_as_one() {
+        let told = |outcome| {
+            Notice::of_healed(
+                "vps-1",
+                &Healed {
+                    id: "1".into(),
+                    name: "web".into(),
+                    stack: None,
+                    at: Timestamp::default(),
+                    code: "UNHEALTHY".into(),
+                    what: "its check fails".into(),
+                    outcome,
+                },
+            )
+        };
+        let failed = told(Outcome::Failed("port 80 is taken".into()));
+        assert_eq!((failed.kind.word(), &*failed.title()), ("restart_failed", "web could not be restarted (vps-1)"));
+        assert!(failed.text().starts_with("could not be restarted: port 80 is taken\nits check fails"));
+        assert_eq!(told(Outcome::Restarted(1, 3)).title(), "web was restarted (vps-1)");
+        assert_eq!(told(Outcome::GaveUp(3)).kind, Kind::GaveUp);
     }
 }

@@ -24,12 +24,12 @@ use super::view::{Target, Tone, View};
 pub enum HealthOrder {
     /// Read how a container fared: its name. The figure comes back with the answer.
     Course(u64, String),
-    /// Look at the host's own troubles.
-    Examine,
+    /// Look at the host's own troubles. This figure and those below come back with the answer.
+    Examine(u64),
     /// Look whether all is hardened.
-    Audit,
+    Audit(u64),
     /// Read the routes.
-    Routes,
+    Routes(u64),
     /// Read what was restarted for its health.
     Heals,
 }
@@ -44,13 +44,13 @@ pub enum HealthNews {
     /// What was said at that turn of how a container fared is old.
     CourseOld(u64),
     /// A check ended.
-    Check(Check),
+    Check(u64, Check),
     /// All checks ended; in their order.
-    Examined(Vec<Check>),
+    Examined(u64, Vec<Check>),
     /// The audit ended.
-    Audited(Result<Arc<audit::Report>, EngineError>),
+    Audited(u64, Result<Arc<audit::Report>, EngineError>),
     /// The routes were read.
-    Routes(Result<Arc<Routes>, EngineError>),
+    Routes(u64, Result<Arc<Routes>, EngineError>),
     /// What was restarted for its health, the newest first.
     Heals(Vec<HealAct>),
 }
@@ -70,6 +70,8 @@ pub struct Health {
     pub routes: Loaded<Arc<Routes>>,
     /// What was restarted for its health, by `ondeck watch`, the newest first.
     pub heals: Vec<HealAct>,
+    /// Counts the hosts that were looked at: what was asked of one says nothing of the next.
+    pub era: u64,
     /// The containers that audit and routes were read for: with others they are read again.
     read_for: [BTreeSet<Id>; 2],
     /// Whether the doctor was opened by itself, which happens once.
@@ -170,7 +172,13 @@ impl App {
 
     /// Takes in what came of health.
     pub(super) fn health_news(&mut self, news: HealthNews) {
+        let era = self.health.era;
         match news {
+            HealthNews::Check(of, _)
+            | HealthNews::Examined(of, _)
+            | HealthNews::Audited(of, _)
+            | HealthNews::Routes(of, _)
+                if of != era => {}
             HealthNews::Report(report) => {
                 self.health.report = report;
                 match self.view {
@@ -194,17 +202,17 @@ impl App {
                 self.load_health(Tab::Health, true);
             }
             HealthNews::Course(..) | HealthNews::CourseOld(_) => {}
-            HealthNews::Check(check) => {
+            HealthNews::Check(_, check) => {
                 if self.health.examining && !self.health.checks.iter().any(|c| c.code == check.code) {
                     self.health.checks.push(check);
                 }
             }
-            HealthNews::Examined(checks) => {
+            HealthNews::Examined(_, checks) => {
                 self.health.checks = checks;
                 self.health.examining = false;
             }
-            HealthNews::Audited(result) => self.health.audit = loaded(result),
-            HealthNews::Routes(result) => self.health.routes = loaded(result),
+            HealthNews::Audited(_, result) => self.health.audit = loaded(result),
+            HealthNews::Routes(_, result) => self.health.routes = loaded(result),
             HealthNews::Heals(heals) => {
                 self.health.heals = heals;
                 if self.view == View::Activity {
@@ -223,15 +231,15 @@ impl App {
             Tab::Doctor if again || self.health.checks.is_empty() && !self.health.examining => {
                 self.health.checks.clear();
                 self.health.examining = true;
-                self.out.push(Effect::Health(HealthOrder::Examine));
+                self.out.push(Effect::Health(HealthOrder::Examine(self.health.era)));
             }
             Tab::Audit if again || self.is_stale(0) => {
                 self.health.audit = waiting(&self.health.audit);
-                self.out.push(Effect::Health(HealthOrder::Audit));
+                self.out.push(Effect::Health(HealthOrder::Audit(self.health.era)));
             }
             Tab::Routes if again || self.is_stale(1) => {
                 self.health.routes = waiting(&self.health.routes);
-                self.out.push(Effect::Health(HealthOrder::Routes));
+                self.out.push(Effect::Health(HealthOrder::Routes(self.health.era)));
             }
             Tab::Health => {
                 let name = match &self.detail.target {
@@ -262,7 +270,8 @@ impl App {
 
     /// Another host: nothing that was said counts any more.
     pub(super) fn forget_health(&mut self) {
-        self.health = Health { called: self.health.called, alone: self.health.alone, ..Health::default() };
+        let Health { called, alone, era, .. } = self.health;
+        self.health = Health { called, alone, era: era + 1, ..Health::default() };
     }
 
     /// An engine that never answered: the doctor is opened by itself, once, where nothing else is being done.

@@ -79,7 +79,7 @@ impl HealthTasks {
                         .await;
                     HealthNews::Course(turn, course.map(Arc::new))
                 }
-                HealthOrder::Examine => {
+                HealthOrder::Examine(era) => {
                     let around = Surroundings::of_process();
                     let config = (*config).clone();
                     // No container is made just because somebody looks.
@@ -87,18 +87,22 @@ impl HealthTasks {
                     let told = msgs.clone();
                     let checks = doctor::examine(&ask, move |check| {
                         // The panel may be gone.
-                        let _ = told.send(Msg::Health(HealthNews::Check(check.clone())));
+                        let _ = told.send(Msg::Health(HealthNews::Check(era, check.clone())));
                     });
-                    HealthNews::Examined(checks.await)
+                    HealthNews::Examined(era, checks.await)
                 }
-                HealthOrder::Audit => HealthNews::Audited(crate::audit::audit(&engine, &config).await.map(Arc::new)),
+                HealthOrder::Audit(era) => {
+                    HealthNews::Audited(era, crate::audit::audit(&engine, &config).await.map(Arc::new))
+                }
                 HealthOrder::Heals => {
                     let host = engine.endpoint().name.clone();
                     let heals = history.with(async move |store| store.heals(&host, HEALS).await).await;
                     // What is wrong with the history is told where health is kept in it.
                     HealthNews::Heals(heals.unwrap_or_default())
                 }
-                HealthOrder::Routes => HealthNews::Routes(crate::topology::routes(&engine).await.map(Arc::new)),
+                HealthOrder::Routes(era) => {
+                    HealthNews::Routes(era, crate::topology::routes(&engine).await.map(Arc::new))
+                }
             };
             let _ = msgs.send(Msg::Health(news));
         });

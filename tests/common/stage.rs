@@ -239,9 +239,9 @@ impl Stage {
                 // Nothing was restarted here, unless a test says so.
                 HealthOrder::Heals => return vec![],
                 HealthOrder::Course(turn, _) => HealthNews::Course(turn, Ok(Arc::new(super::ward::course()))),
-                HealthOrder::Examine => HealthNews::Examined(super::ward::checks()),
-                HealthOrder::Audit => HealthNews::Audited(Ok(Arc::new(super::ward::audit(&self.app.snap)))),
-                HealthOrder::Routes => HealthNews::Routes(Ok(Arc::new(super::ward::routes(&self.app.snap)))),
+                HealthOrder::Examine(era) => HealthNews::Examined(era, super::ward::checks()),
+                HealthOrder::Audit(era) => HealthNews::Audited(era, Ok(Arc::new(super::ward::audit(&self.app.snap)))),
+                HealthOrder::Routes(era) => HealthNews::Routes(era, Ok(Arc::new(super::ward::routes(&self.app.snap)))),
             })],
             Effect::Run(job) => {
                 self.jobs.push(job);

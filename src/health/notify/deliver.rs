@@ -159,7 +159,7 @@ async fn deliver(
 /// Title, priority and tags as ntfy knows them.
 fn headers(notice: &Notice) -> HeaderMap {
     let (priority, tag) = match notice.kind {
-        Kind::Failing | Kind::GaveUp => ("4", "rotating_light"),
+        Kind::Failing | Kind::GaveUp | Kind::RestartFailed => ("4", "rotating_light"),
         Kind::Degraded => ("3", "warning"),
         Kind::Recovered => ("3", "white_check_mark"),
         Kind::Restarted => ("2", "arrows_counterclockwise"),

@@ -25,6 +25,8 @@ pub struct Settling {
     pending: BTreeMap<String, Pending>,
     lately: BTreeMap<String, VecDeque<Timestamp>>,
     taken: Option<Timestamp>,
+    /// The engine is silent: of nothing else is it known whether it lasts.
+    lost: bool,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl Settling {
     /// A change is told when it has lasted for `least`. `told` is what people know to be not well.
     pub fn new(least: Duration, told: BTreeMap<String, Level>) -> Self {
         let least = SignedDuration::try_from(least).unwrap_or(LONGEST).min(LONGEST);
-        Self { least, told, pending: BTreeMap::new(), lately: BTreeMap::new(), taken: None }
+        Self { least, told, pending: BTreeMap::new(), lately: BTreeMap::new(), taken: None, lost: false }
     }
 
     /// Takes what is the case; answers with what is to be told now.
@@ -70,8 +72,12 @@ impl Settling {
             what: lost.map_or("the engine answers", |e| e.message.as_str()),
         };
         notices.extend(self.one(report, &engine, now));
+        self.lost = lost.is_some();
         // Nothing is known of the rest while the engine is silent.
         if lost.is_none() {
+            // What another is to blame for by now is told with that one.
+            self.pending
+                .retain(|name, _| !report.containers.iter().any(|v| v.blamed_on.is_some() && name_of(v) == *name));
             for subject in subjects(report) {
                 notices.extend(self.one(report, &subject, now));
             }
@@ -91,7 +97,8 @@ impl Settling {
 
     /// When something will have lasted for long enough, if nothing changes.
     pub fn due(&self) -> Option<Timestamp> {
-        let due = self.pending.iter().map(|(name, pending)| {
+        let known = self.pending.iter().filter(|(name, _)| !self.lost || *name == ENGINE);
+        let due = known.map(|(name, pending)| {
             let lasted = pending.since.checked_add(self.least_for(name)).unwrap_or(Timestamp::MAX);
             let known = self.told.get(name).copied().unwrap_or(Level::Healthy);
             if pending.worst > known {
@@ -350,6 +357,27 @@ mod tests {
                 (400, Kind::Recovered, ENGINE.to_owned())
             ]
         );
+    }
+
+    #[test]
+    fn nothing_is_due_of_what_cannot_be_judged() {
+        let mut settling = settling();
+        settling.take(&report(&[verdict("web", Failing, None)]), at(0));
+        assert_eq!(settling.due(), Some(at(30)));
+        // Another turns out to be the cause, and is told with its victims.
+        let blamed = report(&[verdict("db", Failing, None), verdict("web", Failing, Some("db"))]);
+        settling.take(&blamed, at(10));
+        assert_eq!(settling.due(), Some(at(40)));
+        assert_eq!(settling.take(&blamed, at(40)).len(), 1);
+        assert_eq!(settling.due(), None);
+        // Nor of anything while the engine is silent, but of the engine.
+        settling.take(&report(&[verdict("db", Failing, None), verdict("web", Failing, None)]), at(50));
+        let error = EngineError::new(ErrorKind::Unreachable, "no socket");
+        let lost = Report { unknown: Some(error), ..Report::default() };
+        settling.take(&lost, at(60));
+        assert_eq!(settling.due(), Some(at(90)));
+        assert_eq!(settling.take(&lost, at(90)).len(), 1);
+        assert_eq!(settling.due(), None);
     }
 
     #[test]

@@ -6,17 +6,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::found;
+use crate::engine::AnyCertificate;
 use crate::health::{Finding, Level};
 use crate::text::{clean, duration, fit};
 
@@ -38,14 +37,15 @@ pub(in crate::health) async fn roots() -> Arc<RootCertStore> {
     ROOTS.get_or_init(|| roots).clone()
 }
 
-/// Shakes hands, whatever the certificate is. Without a name none is asked for.
+/// Shakes hands, whatever the certificate is: it is judged afterwards, and nothing secret is sent to whoever shows
+/// it. Without a name none is asked for.
 pub(super) async fn shake(tcp: TcpStream, name: Option<&str>, http: bool) -> io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Taken(provider)))
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
     if http {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -197,45 +197,6 @@ fn describe(certificate: &X509Certificate<'_>) -> String {
 
 fn shorten(text: &str) -> String {
     fit(&clean(text), 120).into_owned()
-}
-
-/// Takes any certificate: it is judged afterwards, and nothing secret is sent to whoever shows it.
-#[derive(Debug)]
-struct Taken(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Taken {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Rows for Activity {
 /// What was done for something that was not well, and how it ended.
 pub fn healed(act: &HealAct) -> Cell {
     let outcome = act.outcome.as_deref().unwrap_or("being restarted");
-    let tone = if act.outcome.as_deref() == Some("restarted") { Tone::Good } else { Tone::Warn };
+    let tone = if outcome.starts_with("restarted") { Tone::Good } else { Tone::Warn };
     Cell::toned(crate::text::clean(&format!("{outcome} by ondeck watch: {}", act.code)).into_owned(), tone)
 }
 
