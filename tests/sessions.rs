@@ -41,6 +41,18 @@ async fn images_are_built_and_run_without_a_network_and_the_end_leaves_only_the_
     let volumes: BTreeMap<String, String> = mounts.into_iter().map(|m| (m.target, m.name.unwrap())).collect();
     let (data, kept) = (&volumes["/var/lib/docker"], &volumes["/workspace"]);
 
+    // What a session may do is meant to be so, and no alarm of an audit.
+    let audit = Command::new(env!("CARGO_BIN_EXE_ondeck"))
+        .args(["audit", &session.container, "--severity", "info", "--json"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&audit.stdout).unwrap();
+    let of =
+        report["findings"].as_array().unwrap().iter().filter(|f| f["name"] == sessions::container_name(&session.id));
+    let (meant, told): (Vec<_>, Vec<_>) = of.partition(|f| !f["ignored"].is_null());
+    assert!(told.is_empty() && meant.iter().any(|f| f["code"] == "OD-C15"), "{told:#?}");
+
     sessions::end(&guest.engine, &session).await.unwrap();
     assert!(guest.mine(&["ps", "--all"]).is_empty());
     assert_eq!(Guest::docker(&["volume", "ls", "--quiet", "--filter", &format!("name={data}")]), "");

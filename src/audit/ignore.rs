@@ -219,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn what_sessions_say_of_themselves_is_understood() {
+        let (label, said) = crate::sessions::MEANT;
+        let ignores = Ignores::of_label(said, "ondeck-session-k3f9");
+        assert_eq!((label, ignores.notes.len(), ignores.all.len()), (LABEL, 0, 10), "{:?}", ignores.notes);
+        // Whoever lets sessions have all rights is told of it.
+        assert!(ignores.all.iter().all(|said| said.rule != "OD-C01"));
+    }
+
+    #[test]
     fn a_label_needs_a_reason_and_may_have_an_end() {
         let label = "OD-C01 it builds images until 2027-01-31; OD-C07;OD-C99 x; OD-C08 waits until noon; OD-C09 y until 2027-13-01";
         let ignores = Ignores::of_label(label, "web");

@@ -277,6 +277,22 @@ fn volume_name(owner: &str, workspace: &str) -> String {
     format!("ondeck-workspace-{}-{}", word(owner), word(workspace))
 }
 
+/// What an audit finds in each container of the session image, and why that is meant to be so, in the words of the
+/// audit's own label. All rights there are (`privileged`) are not among it: who sets that is to be told of it.
+pub(crate) const MEANT: (&str, &str) = (
+    "dev.ondeck.audit.ignore",
+    "OD-C15 a session's own Docker mounts, and a filter of system calls of its own holds what SYS_ADMIN would let through; \
+     OD-C16 a session's own Docker makes networks, and a shell beside it has to be possible; \
+     OD-C17 a session's own Docker gives these capabilities to its containers; \
+     OD-C18 in a session anyone is root anyway; \
+     OD-C20 the profile of other containers forbids the mounts of a session's own Docker; \
+     OD-C22 a session is a machine whose user is root; \
+     OD-C23 in a session one may write everywhere, and all of it goes with the session; \
+     OD-C28 one that only holds images for sessions runs once, for a minute; \
+     OD-C30 a session is looked after by its own program; \
+     OD-C33 the image of sessions is built here, and its tag says from what",
+);
+
 fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> BTreeMap<String, String> {
     pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
 }

@@ -21,7 +21,7 @@ use crate::config::Sessions;
 use crate::engine::model::{Container, State};
 use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, Result};
 
-use super::start::{Cleanup, Progress, Rights, Tell, container, ready};
+use super::start::{Cleanup, Progress, Rights, Tell, container, label, ready};
 use super::{PROGRAM, Session, image, inside, labels};
 
 const SEED: &str = "dev.ondeck.seed";
@@ -79,7 +79,7 @@ pub(super) async fn ensure(
     tell(Progress::Step(format!("preparing {} for sessions (once)", images.join(", "))));
     engine.create_volume(&name, &labels([(SEED, hex.clone()), (IMAGES, images.join(" "))])).await?;
     let mut body = container(config, session_image, Rights::of(config));
-    body["Labels"] = serde_json::json!({ SEED: hex, IMAGES: images.join(" "), MADE_BY: session_image });
+    label(&mut body, labels([(SEED, hex), (IMAGES, images.join(" ")), (MADE_BY, session_image.to_owned())]));
     body["Env"] = serde_json::json!([format!("ONDECK_TTL={PATIENCE}"), format!("ONDECK_LONGEST={PATIENCE}")]);
     body["HostConfig"]["Mounts"] =
         serde_json::json!([{ "Type": "volume", "Source": name, "Target": "/var/lib/docker" }]);

@@ -1,5 +1,6 @@
 //! From nothing to a session whose Docker answers.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::pin;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use crate::engine::{Engine, EngineError, ErrorKind, ExecAsk, LogAsk, Result};
 use crate::text::size;
 
 use super::{
-    CPUS, DATA, EGRESS, JUDGE, LAB, LABEL, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE, container_name,
-    image, labels, life, seed, volume_name,
+    CPUS, DATA, EGRESS, JUDGE, LAB, LABEL, MEANT, MEMORY, OWNER, PORT, PROGRAM, Session, Spec, TTL, WORKSPACE,
+    container_name, image, labels, life, seed, volume_name,
 };
 
 /// How long the inner Docker may take until it answers.
@@ -88,7 +89,14 @@ pub(super) fn container(config: &Sessions, image: &str, rights: Rights) -> Value
         Rights::Privileged => host["Privileged"] = json!(true),
         Rights::Runtime(name) => host["Runtime"] = json!(name),
     }
-    json!({ "Image": image, "HostConfig": host })
+    json!({ "Image": image, "HostConfig": host, "Labels": { MEANT.0: MEANT.1 } })
+}
+
+/// Adds labels to those that a container has.
+pub(super) fn label(body: &mut Value, labels: BTreeMap<String, String>) {
+    for (name, value) in labels {
+        body["Labels"][name] = json!(value);
+    }
 }
 
 /// Starts a session and waits until its Docker answers. Whatever was begun is taken back when that fails, or when
@@ -172,7 +180,7 @@ async fn make(
     let egress = spec.egress.then(|| (EGRESS, "true".to_owned()));
     let mut body = container(config, &image, Rights::of(config));
     body["Hostname"] = json!(format!("{}-{id}", spec.lab.as_deref().map_or("session".into(), host_word)));
-    body["Labels"] = json!(labels(known.into_iter().chain(session).chain(egress)));
+    label(&mut body, labels(known.into_iter().chain(session).chain(egress)));
     body["Env"] = json!([format!("ONDECK_TTL={}", spec.ttl), format!("ONDECK_LONGEST={}", spec.longest)]);
     let host = &mut body["HostConfig"];
     host["AutoRemove"] = json!(true);
@@ -405,7 +413,9 @@ mod tests {
 
     #[test]
     fn the_seccomp_profile_is_json_that_denies() {
-        let body = container(&Sessions::default(), "x", Rights::Few);
+        let mut body = container(&Sessions::default(), "x", Rights::Few);
+        label(&mut body, labels([(LABEL, "k3f9".into())]));
+        assert_eq!((&body["Labels"][LABEL], &body["Labels"][MEANT.0]), (&json!("k3f9"), &json!(MEANT.1)));
         let option = body["HostConfig"]["SecurityOpt"][0].as_str().unwrap();
         let profile: Value = serde_json::from_str(option.strip_prefix("seccomp=").unwrap()).unwrap();
         assert_eq!(profile["defaultAction"], "SCMP_ACT_ALLOW");

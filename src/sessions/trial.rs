@@ -71,7 +71,7 @@ impl Trial {
 
     /// Not given up half-way: what an engine is only about to make, nobody could take back.
     async fn begin(engine: &Engine, what_for: &str, mut body: Value) -> Result<Self> {
-        body["Labels"] = json!({ TRIAL: what_for });
+        body["Labels"][TRIAL] = json!(what_for);
         body["HostConfig"]["AutoRemove"] = json!(true);
         let engine = engine.clone();
         let made = tokio::spawn(async move {

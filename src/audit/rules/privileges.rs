@@ -371,7 +371,9 @@ pub(super) static RULES: &[Entry] = &[
 fn added(facts: &Facts, which: &[&str], found: &mut Vec<Broken>) {
     let these: Vec<&str> = facts.cap_add.iter().map(String::as_str).filter(|cap| is_strong(cap, which)).collect();
     let Some(first) = these.first() else { return };
-    let rest: Vec<&str> = facts.cap_add.iter().map(String::as_str).filter(|cap| !these.contains(cap)).collect();
+    // What else reaches beyond the container is another finding, and not to be kept.
+    let harmless = |cap: &&str| !is_strong(cap, &HOST) && !is_strong(cap, &STRONG);
+    let rest: Vec<&str> = facts.cap_add.iter().map(String::as_str).filter(harmless).collect();
     let lines = if rest.is_empty() {
         format!("# remove from cap_add: {}", these.join(", "))
     } else {
