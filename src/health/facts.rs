@@ -1,6 +1,9 @@
 //! What is known of one container when it is judged: no more than was read, and nothing is asked for any more.
 
+use std::sync::LazyLock;
+
 use jiff::{SignedDuration, Timestamp};
+use regex::Regex;
 use serde_json::Value;
 
 use crate::engine::model::{Container, Event, Health, Inspection, Probe, State};
@@ -255,7 +258,7 @@ impl Facts {
     pub(super) fn last_lines(&self, n: usize) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for line in self.log.iter().rev().map(|l| short(&l.text)).filter(|l| !l.is_empty()) {
-            if !lines.contains(&line) {
+            if !lines.iter().any(|told| undated(told) == undated(&line)) {
                 lines.push(line);
             }
             if lines.len() == n {
@@ -265,6 +268,13 @@ impl Facts {
         lines.reverse();
         lines
     }
+}
+
+/// A line without the time that it begins with: the same words at another time say the same.
+pub(super) fn undated(line: &str) -> &str {
+    static TIME: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*\s+").ok());
+    TIME.as_ref().and_then(|time| time.find(line)).map_or(line, |time| &line[time.end()..])
 }
 
 /// Whether one of `words` is in `line`, case aside.

@@ -4,7 +4,7 @@ use crate::builds::run::{self, ImageFacts, Options};
 use crate::engine::model::State;
 use crate::fleet::snapshot::exit_words;
 use crate::health::Level;
-use crate::health::facts::{End, Facts, Phase};
+use crate::health::facts::{End, Facts, Phase, undated};
 use crate::text::{count, size};
 
 use super::Said;
@@ -118,7 +118,7 @@ pub(super) fn crash_loop(facts: &Facts) -> Option<Said> {
         }
         Some(_) => {
             let told = explained(facts, end);
-            why = format!("{why}; {}", if told.why.is_empty() { &told.what } else { &told.why });
+            why = format!("{why}; {}", if told.why.is_empty() { &told.what } else { undated(&told.why) });
             format!("restarted {times}: it ends with exit code {}", code_words(end))
         }
         None => format!("restarted {times}: it does not stay up"),
@@ -175,6 +175,20 @@ mod tests {
         assert_eq!(level(&facts), Level::Failing);
         facts.container.exit_code = Some(0);
         assert!(super::super::judge(&facts).findings[0].what.contains("without an error"));
+    }
+
+    #[test]
+    fn what_is_said_at_each_start_is_shown_once_and_without_its_time_in_the_reason() {
+        let mut facts = looping(1);
+        let lines = [
+            "2026-12-01T13:16:14Z FATAL no host",
+            "[2026-12-01 13:16:21,123] starting",
+            "2026-12-01T13:16:22Z FATAL no host",
+        ];
+        say(&mut facts, &lines);
+        let cause = cause(&facts);
+        assert_eq!(cause.evidence, lines[1..]);
+        assert!(cause.why.ends_with("; FATAL no host"), "{}", cause.why);
     }
 
     #[test]

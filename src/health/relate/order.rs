@@ -31,7 +31,13 @@ fn keep_since(verdict: &mut Verdict, before: &Report) {
         (None, None) => v.name == verdict.name && v.stack == verdict.stack,
         _ => false,
     };
-    match before.containers.iter().find(same) {
+    let old = before.containers.iter().find(same);
+    // The engine's memory is short: what was known to be so is so since then.
+    for finding in &mut verdict.findings {
+        let known = old.iter().flat_map(|v| &v.findings).find(|f| f.code == finding.code);
+        finding.since = known.and_then(|f| f.since).into_iter().chain(finding.since).min();
+    }
+    match old {
         Some(old) if old.level == verdict.level => verdict.since = old.since.or(verdict.since),
         Some(_) => {}
         // First seen now: that is all that is known where nothing else tells.

@@ -234,8 +234,11 @@ fn since_is_kept_while_the_level_stays() {
     let gathered = seen(vec![member("web", looping(1))], &[]);
     let mut before = relate(&gathered, Vec::new(), None);
     before.containers[0].since = Some(ago(5000));
+    // The engine has forgotten by now that it was so before.
+    before.containers[0].findings[0].since = Some(ago(4000));
     let again = relate(&gathered, Vec::new(), Some(&before));
     assert_eq!(again.containers[0].since, Some(ago(5000)));
+    assert_eq!(again.containers[0].findings[0].since, Some(ago(4000)));
     before.containers[0].level = Level::Healthy;
     assert_eq!(relate(&gathered, Vec::new(), Some(&before)).containers[0].since, Some(ago(60)));
 }
