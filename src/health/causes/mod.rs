@@ -17,7 +17,7 @@ use crate::engine::model::Health;
 use super::facts::{Facts, Phase};
 use super::{Finding, Layer, Level, Verdict};
 
-pub(super) use names::{cannot_connect, unresolved};
+pub(super) use names::{Complaints, unresolved};
 pub(super) use start::port_wanted;
 
 /// One way to tell what is wrong.

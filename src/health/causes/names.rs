@@ -89,25 +89,38 @@ fn name_in(line: &str) -> Option<String> {
         .find(|name| !WORDS.contains(&name.to_lowercase().as_str()) && !name.is_empty())
 }
 
-/// The newest line that says that `name` cannot be reached.
-pub(in crate::health) fn cannot_connect(facts: &Facts, name: &str) -> Option<String> {
-    if name.len() < 2 {
-        return None;
+/// What a container says of others that it cannot reach, newest first. Found once, and then asked for many names.
+pub(in crate::health) struct Complaints<'a>(Vec<(&'a str, String)>);
+
+impl<'a> Complaints<'a> {
+    pub(in crate::health) fn of(facts: &'a Facts) -> Self {
+        let lines = facts.said().filter(|line| has(line, &UNREACHED) || has(line, &UNRESOLVED));
+        Self(lines.map(|line| (line, line.to_lowercase())).collect())
     }
-    let name = name.to_lowercase();
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let named = |line: &str| {
-        let line = line.to_lowercase();
-        line.match_indices(&name).any(|(at, found)| {
-            let before = line[..at]
-                .chars()
-                .next_back()
-                .is_none_or(|c| !inner(c) && c != '.' && c != '/' || line[..at].ends_with("//"));
-            let after = line[at + found.len()..].chars().next().is_none_or(|c| !inner(c));
-            before && after
-        })
-    };
-    facts.said().find(|line| (has(line, &UNREACHED) || has(line, &UNRESOLVED)) && named(line)).map(short)
+
+    pub(in crate::health) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The newest line that says that `name` cannot be reached.
+    pub(in crate::health) fn about(&self, name: &str) -> Option<String> {
+        if name.len() < 2 {
+            return None;
+        }
+        let name = name.to_lowercase();
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let named = |line: &str| {
+            line.match_indices(&name).any(|(at, found)| {
+                let before = line[..at]
+                    .chars()
+                    .next_back()
+                    .is_none_or(|c| !inner(c) && c != '.' && c != '/' || line[..at].ends_with("//"));
+                let after = line[at + found.len()..].chars().next().is_none_or(|c| !inner(c));
+                before && after
+            })
+        };
+        self.0.iter().find(|(_, lower)| named(lower)).map(|(line, _)| short(line))
+    }
 }
 
 pub(super) fn dns_failed(facts: &Facts) -> Option<Said> {
@@ -165,14 +178,14 @@ mod tests {
     fn only_a_whole_name_in_a_failure_says_that_it_cannot_be_reached() {
         let mut facts = ended(1);
         say(&mut facts, &["db: connection refused"]);
-        assert_eq!(cannot_connect(&facts, "db").as_deref(), Some("db: connection refused"));
-        assert_eq!(cannot_connect(&facts, "d"), None);
+        assert_eq!(Complaints::of(&facts).about("db").as_deref(), Some("db: connection refused"));
+        assert_eq!(Complaints::of(&facts).about("d"), None);
         say(
             &mut facts,
             &["adb: connection refused", "mydb-2: timeout", "connected to db", "/var/db: connection refused"],
         );
-        assert_eq!(cannot_connect(&facts, "db"), None);
+        assert_eq!(Complaints::of(&facts).about("db"), None);
         say(&mut facts, &["connection to postgres://db:5432 failed: Connection refused"]);
-        assert!(cannot_connect(&facts, "db").is_some());
+        assert!(Complaints::of(&facts).about("db").is_some());
     }
 }

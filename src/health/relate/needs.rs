@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::engine::model::Container;
-use crate::health::causes::{cannot_connect, unresolved};
+use crate::health::causes::{Complaints, unresolved};
 use crate::health::facts::{Facts, Phase};
 use crate::health::gather::Gathered;
 use crate::health::{Finding, Layer, Level};
@@ -80,12 +80,16 @@ fn needs(parties: &[Party<'_>], n: usize, party: &Party<'_>, gathered: &Gathered
                 needs.push(Need { on, name, how: How::Said(line) });
             }
         }
+        let complaints = Complaints::of(facts);
+        if complaints.is_empty() {
+            return needs;
+        }
         let mut names: Vec<String> =
             (0..parties.len()).filter(|o| *o != n).flat_map(|o| names_of(parties, facts, o)).collect();
         names.sort();
         names.dedup();
         for name in names {
-            if let Some(line) = cannot_connect(facts, &name) {
+            if let Some(line) = complaints.about(&name) {
                 needs.push(Need { on: resolve(parties, n, facts, &name, false), name, how: How::Said(line) });
             }
         }
