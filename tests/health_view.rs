@@ -9,6 +9,7 @@ use std::sync::Arc;
 use common::fixture::{self, now};
 use common::stage::{Stage, settings};
 use common::ward;
+use ondeck::engine::model::{Container, State};
 use ondeck::engine::{EngineError, ErrorKind};
 use ondeck::fleet::{Link, Snapshot};
 use ondeck::health::{Finding, Layer, Level, Report, Verdict};
@@ -173,6 +174,30 @@ fn an_audit_that_is_refused_says_why_and_is_tried_again() {
     stage.press(&["R"]);
     assert!(stage.text().contains("1 critical"));
     assert_eq!(ward::audit(&stage.app.snap).findings.len(), 4);
+}
+
+#[test]
+fn what_only_holds_images_for_sessions_is_no_container_that_is_down() {
+    let (plain, mut snap) = (fixture::snapshot(), fixture::snapshot());
+    let seed = Container {
+        id: "seed".into(),
+        name: "ondeck-seed-1a2b".into(),
+        state: State::Exited,
+        exit_code: Some(0),
+        labels: [("dev.ondeck.seed".to_owned(), "1a2b".to_owned())].into(),
+        ..Container::default()
+    };
+    snap.containers.insert(seed.id.clone(), Arc::new(seed));
+    let mut with = Stage::looked_at(120, 36, snap, settings());
+    with.press(&["9"]);
+    let mut without = Stage::looked_at(120, 36, plain, settings());
+    without.press(&["9"]);
+    let head = |stage: &mut Stage| stage.text().lines().next().unwrap().to_owned();
+    assert_eq!(head(&mut with), head(&mut without));
+    assert!(!with.text().contains("ondeck-seed"), "{}", with.text());
+    // It is a container all the same.
+    with.press(&["3"]);
+    assert!(with.text().contains("ondeck-seed-1a2b"), "{}", with.text());
 }
 
 #[test]

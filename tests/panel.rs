@@ -33,13 +33,15 @@ fn from_the_deck_to_the_failing_service_its_log_and_its_recovery() {
         "test -e /fixed && exec sleep infinity; touch /fixed; echo the hook is stuck; exit 3",
     );
     let mut panel = Terminal::start(120, 36, &["--host", &engine.address], &[]);
-    panel.see("exited 3");
+    // The listing's words, or those of health, which comes a moment later.
+    let failed = |s: &str| s.contains("exited 3") || s.contains("exit code 3");
+    panel.wait("what failed", failed);
     // Two keys: Enter opens the worst thing, and its log is there.
     panel.keys("\r");
     panel.see("the hook is stuck");
     panel.keys("r");
     panel.see("restart harbour-crane-1: restarted 1 container");
-    panel.wait("the stack to be whole", |s| s.contains("2/2") && !s.contains("exited 3"));
+    panel.wait("the stack to be whole", |s| s.contains("2/2") && !failed(s));
     // Back to the deck: nothing needs attention any more.
     panel.keys("\x1b");
     panel.see("All is well");

@@ -57,7 +57,7 @@ use crate::engine::{Address, Endpoint};
 pub use crate::engine::request::{Answer, Ask};
 pub use image::tag as image_name;
 pub use life::{Left, Swept, end, extend, forget, left, leftovers, list, sweep};
-pub use seed::seeded;
+pub use seed::{is_seed, seeded};
 pub use service::look;
 pub use start::{Progress, Tell, places, start};
 pub use trial::{Nested, TRIAL, Trial, nested, settled};

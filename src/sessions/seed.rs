@@ -106,6 +106,11 @@ pub(super) async fn ensure(
     Ok(Some(name))
 }
 
+/// Whether a container only holds images for sessions. It never runs again, and nobody waits for it.
+pub fn is_seed(container: &Container) -> bool {
+    container.labels.contains_key(SEED) && !container.state.is_up()
+}
+
 /// Whether someone else is at it: it runs, or is only just going to.
 fn is_being_made(container: &Container) -> bool {
     let young = |t| Timestamp::now().duration_since(t) < SignedDuration::from_secs(60);

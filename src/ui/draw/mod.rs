@@ -19,6 +19,7 @@ use ratatui::widgets::{Block, Paragraph, Wrap};
 use crate::config::Theme;
 use crate::fleet::Link;
 use crate::fleet::snapshot::Status;
+use crate::sessions::is_seed;
 use crate::text::{fit, width};
 
 use super::app::{App, Focus};
@@ -195,7 +196,7 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
         left.push(Span::styled(format!("  {words}"), style(theme, Tone::Status(status))));
     } else {
         let mut counts = [0_usize; 3];
-        for container in snap.containers.values() {
+        for container in snap.containers.values().filter(|c| !is_seed(c)) {
             match container.status() {
                 Status::Failed | Status::Unhealthy => counts[2] += 1,
                 Status::Stopped => counts[1] += 1,

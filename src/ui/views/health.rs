@@ -1,6 +1,7 @@
 //! What does not work and why, the causes first, those that suffer from them below; then what works.
 
 use crate::health::{Layer, Level, Verdict};
+use crate::sessions::is_seed;
 use crate::ui::health::{status, target};
 use crate::ui::view::{Cell, Column, Cx, Empty, Row, Rows, SortKey, Target, Tone};
 
@@ -58,6 +59,8 @@ impl Rows for Health {
         }
         let well = report.containers.iter().filter(|v| v.level < Level::Degraded);
         let well = well.filter(|v| !cx.hide_stopped || v.level > Level::Off);
+        let container = |v: &Verdict| v.id.as_ref().and_then(|id| cx.snap.containers.get(id));
+        let well = well.filter(|v| !container(v).is_some_and(|c| is_seed(c)));
         rows.extend(well.filter_map(target).map(Row::flat));
         rows
     }
