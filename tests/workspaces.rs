@@ -410,6 +410,14 @@ fn an_empty_workspace_says_what_to_do() {
     assert!(screen.contains("Nothing is here yet") && screen.contains("puts a small service here"), "{screen}");
     stage.press(&["enter"]);
     assert_eq!(stage.done.last().unwrap(), "Starter");
+    // Its files come one after another, and may be listed in between.
+    stage.files.insert("README.md".to_owned(), "# Service".to_owned());
+    stage.news(DeskNews::Done("made README.md".to_owned(), None, Ok(())));
+    assert!(stage.text().contains("README.md") && stage.app.desk().unwrap().buffers.open.is_empty());
+    stage.files.insert("Dockerfile".to_owned(), DOCKERFILE.to_owned());
+    stage.news(DeskNews::Started(Ok(())));
+    let open: Vec<&str> = stage.app.desk().unwrap().buffers.open.iter().map(|b| b.path.as_str()).collect();
+    assert_eq!(open, ["Dockerfile"]);
 }
 
 #[test]

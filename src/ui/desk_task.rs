@@ -192,10 +192,7 @@ impl DeskTasks {
             }),
             DeskOrder::Starter => {
                 let engine = one.engine.clone();
-                self.ask(id, async move {
-                    let result = starter(&workspace, &engine).await;
-                    DeskNews::Done("put a small service there".to_owned(), Some("Dockerfile".to_owned()), result)
-                });
+                self.ask(id, async move { DeskNews::Started(starter(&workspace, &engine).await) });
             }
             DeskOrder::Keep(path, draft) => {
                 let key = one.key.clone();

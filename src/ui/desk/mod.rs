@@ -218,6 +218,8 @@ pub enum DeskNews {
     Saved(String, u64, Box<Result<Saved, EngineError>>),
     /// Something was done to the files; what it was, and the file to go to.
     Done(String, Option<String>, Result<(), EngineError>),
+    /// The starter's files are there, or not.
+    Started(Result<(), EngineError>),
     /// A file or folder has another path.
     Renamed(String, String),
     /// How many files and bytes a folder holds.

@@ -7,6 +7,9 @@ use crate::workspace::Change;
 use super::text::Shown;
 use super::{Desk, DeskNews, DeskOrder, Next, Pane, Reach};
 
+/// The file that one begins with where nothing else is asked for.
+const STARTED: &str = "Dockerfile";
+
 impl Desk {
     /// Takes in what happened.
     pub(super) fn news(&mut self, news: DeskNews) {
@@ -49,6 +52,16 @@ impl Desk {
             }
             DeskNews::Drafts(drafts, troubles) => self.take_drafts(drafts, troubles),
             DeskNews::Saved(path, revision, result) => self.text_saved(&path, revision, *result),
+            DeskNews::Started(Ok(())) => {
+                self.tell(Tone::Good, "put a small service there");
+                // The files may have been listed before this one was among them.
+                if self.buffers.open.iter().all(|b| b.path == STARTED) {
+                    self.open_file(STARTED, None);
+                    self.tree.go_to(STARTED);
+                }
+                self.order(DeskOrder::List);
+            }
+            DeskNews::Started(Err(e)) => self.tell(Tone::Bad, format!("not put a small service there: {e}")),
             DeskNews::Done(what, go_to, result) => match result {
                 Ok(()) => {
                     self.tell(Tone::Good, what);
@@ -103,7 +116,7 @@ impl Desk {
             self.order(DeskOrder::Read(path));
         }
         let first = self.open_first.take();
-        let first = first.or_else(|| self.tree.has("Dockerfile").then(|| "Dockerfile".to_owned()));
+        let first = first.or_else(|| self.tree.has(STARTED).then(|| STARTED.to_owned()));
         if let Some(first) = first.filter(|_| self.buffers.open.is_empty()) {
             self.open_file(&first, None);
             self.tree.go_to(&first);
